@@ -1,0 +1,1 @@
+"""Sound in: files to Audio, Audio to Features; one front end a file."""

@@ -1,0 +1,1 @@
+"""Motion to Mesh; one kind of face a file."""

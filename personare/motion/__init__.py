@@ -1,0 +1,1 @@
+"""Features to Motion; one method a file."""
