@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from personare.errors import AssetError
 from personare.spaces import unknown_name
@@ -16,11 +17,15 @@ class Row:
         target: "module:object".
         summary: one line for `personare list`.
         suffix: file suffix, for formats.
+        reader: "module:object" that reads a Motion back, for formats that carry one.
+        needs: what a format needs beside the motion: "face", "frames".
     """
 
     target: str
     summary: str
     suffix: str = ""
+    reader: str = ""
+    needs: tuple[str, ...] = ()
 
 
 TABLES = {
@@ -35,12 +40,18 @@ TABLES = {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, all 52 ARKit shapes"),
     },
     "export": {
-        "mp4": Row("personare.export.mp4:write", "H.264 video with AAC sound", ".mp4"),
-        "glb": Row("personare.export.glb:write", "glTF 2.0 mesh, morph targets and animation", ".glb"),
-        "csv": Row("personare.export.livelink:write", "Live Link Face take, read by Unreal Engine", ".csv"),
-        "json": Row("personare.export.json:write", "frames with names, plain JSON", ".json"),
-        "a2f": Row("personare.export.a2f:write", "exportFps / facsNames / weightMat JSON", ".a2f.json"),
-        "npz": Row("personare.export.npz:write", "NumPy archive, lossless", ".npz"),
+        "mp4": Row("personare.export.mp4:write", "H.264 video with AAC sound", ".mp4",
+                   needs=("face", "frames")),
+        "glb": Row("personare.export.glb:write", "glTF 2.0 mesh, morph targets and animation", ".glb",
+                   needs=("face",)),
+        "csv": Row("personare.export.livelink:write", "Live Link Face take, read by Unreal Engine", ".csv",
+                   reader="personare.export.livelink:read"),
+        "json": Row("personare.export.json:write", "frames with names, plain JSON", ".json",
+                    reader="personare.export.json:read"),
+        "a2f": Row("personare.export.a2f:write", "exportFps / facsNames / weightMat JSON", ".a2f.json",
+                   reader="personare.export.a2f:read"),
+        "npz": Row("personare.export.npz:write", "NumPy archive, lossless", ".npz",
+                   reader="personare.export.npz:read"),
     },
 }
 
@@ -65,17 +76,49 @@ def row(kind, name):
     plugins = _plugins(kind)
     if name in plugins:
         point = plugins[name]
-        return Row(point.value, f"from {point.dist.name if point.dist else 'a plug-in'}", f".{name}")
+        source = f"from {point.dist.name if point.dist else 'a plug-in'}"
+        return Row(point.value, source, f".{name}", needs=("face", "frames"))
     raise unknown_name(kind, name, names(kind))
 
 
 def load(kind, name):
     """Import and return the object behind a name."""
-    module, _, attribute = row(kind, name).target.partition(":")
+    return _object(row(kind, name).target)
+
+
+def load_reader(name):
+    """Import and return the function that reads a Motion from a file of one format.
+
+    Raises:
+        InputError: the format is unknown or carries no curves that could be read back.
+    """
+    reader = row("export", name).reader
+    if not reader:
+        readable = tuple(known for known in names("export") if row("export", known).reader)
+        raise unknown_name("format to read", name, readable)
+    return _object(reader)
+
+
+def format_of(path):
+    """Name of the format that a path's suffix stands for; the longest suffix wins.
+
+    Raises:
+        InputError: no format has that suffix.
+    """
+    file_name = Path(path).name.lower()
+    fitting = [name for name in names("export") if file_name.endswith(row("export", name).suffix)]
+    if not fitting:
+        suffixes = tuple(row("export", name).suffix for name in names("export"))
+        raise unknown_name("suffix", Path(path).suffix or Path(path).name, suffixes)
+    return max(fitting, key=lambda name: len(row("export", name).suffix))
+
+
+def _object(target):
+    module, _, attribute = target.partition(":")
     try:
         return getattr(import_module(module), attribute)
     except AttributeError as error:
-        raise AssetError(f"{kind} '{name}': {module} has no {attribute}; reinstall its package") from error
+        raise AssetError(f"{target}: {module} has no {attribute}; reinstall its package") from error
 
 
 def _plugins(kind):

@@ -14,21 +14,30 @@ CARD = "card.json"
 CARD_VERSION = 1
 
 
+def ensure_folder(folder):
+    """Create a folder and its parents where they are missing.
+
+    Raises:
+        OutputError: something else is in the way, or it may not be created.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make this folder ({error.strerror}); choose another with -o") from error
+
+
 @contextmanager
-def atomic_path(path, *, make_parents=False):
+def atomic_path(path):
     """Yield a temporary path beside `path` that replaces it on success and vanishes on any failure.
 
     Args:
-        path: the final path.
-        make_parents: create missing folders.
+        path: the final path, in a folder that exists.
 
     Raises:
         OutputError: the folder is missing or cannot be written, or the disk is full.
     """
     path = Path(path)
     try:
-        if make_parents:
-            path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise OutputError(f"{path}: expected a file name, got a folder; add a name such as take.mp4")
         handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=path.suffix, dir=path.parent)
@@ -46,7 +55,7 @@ def atomic_path(path, *, make_parents=False):
         if isinstance(error, OutputError):
             raise
         reason = error.strerror or error
-        raise OutputError(f"{path}: writing failed ({reason}); free space or choose another folder") from error
+        raise OutputError(f"{path}: writing failed ({reason}); free space or choose another") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -138,7 +147,7 @@ def write_bundle(folder, *, card, files):
         files: name -> bytes.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    ensure_folder(folder)
     for name, content in files.items():
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(content)

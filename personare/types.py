@@ -39,7 +39,7 @@ class Audio:
 
     def stream(self):
         """The same sound as an AudioStream."""
-        return AudioStream(self.rate_hz, lambda: iter([self.samples]))
+        return AudioStream(self.rate_hz, lambda: iter([self.samples]), self.duration_s)
 
 
 @dataclass(frozen=True, eq=False)

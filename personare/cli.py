@@ -1,0 +1,222 @@
+"""The command line: personare animate | convert | list | warmup."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from personare.errors import InputError, PersonareError
+from personare.progress import Mode, Report
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]},
+                  help="Speech in, a moving face out.\n\nExample: `personare animate hello.wav`")
+
+Format = Annotated[str, typer.Option(
+    "-f", "--format", metavar="FORMATS", help="One or more of mp4,glb,csv,json,a2f,npz, or all. "
+    "Default: what the suffix of --output says, else mp4.")]
+Output = Annotated[Path | None, typer.Option(
+    "-o", "--output", help="A file, or a folder (created where missing). Default: beside you, named as the sound.")]
+FaceName = Annotated[str, typer.Option("--face", help="Name of a face; see `personare list faces`.")]
+Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size: 512, or 720x1280.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+JsonProgress = Annotated[bool, typer.Option(
+    "--json-progress", help="One JSON object a line on stderr: start, progress, done, error.")]
+Strength = Annotated[float, typer.Option(min=0, max=2)]
+
+
+@app.command(epilog="Example: `personare animate a.wav b.mp3 -o takes/ -f glb,csv,mp4`")
+def animate(
+    sounds: Annotated[list[Path], typer.Argument(help="Sound or video files, any container, rate and length.")],
+    output: Output = None,
+    format: Format = "",
+    face: FaceName = "sona",
+    model: Annotated[str, typer.Option(help="Name of a model or path of a bundle; see `personare list models`.")]
+    = "vox",
+    fps: Annotated[float, typer.Option(min=1, max=240, help="Frames a second.")] = 30.0,
+    size: Size = "512",
+    seed: Annotated[int, typer.Option(min=0, help="Other blinks, gaze and head motion for another number.")] = 0,
+    blink: Strength = 1.0,
+    gaze: Strength = 1.0,
+    head: Strength = 1.0,
+    brows: Strength = 1.0,
+    still: Annotated[bool, typer.Option("--still", help="Lips only: no blinks, gaze, head or brow motion.")] = False,
+    quiet: Quiet = False,
+    json_progress: JsonProgress = False,
+):
+    """Animate speech: sound in, video, rig animation or curves out."""
+    from personare.motion.layers import STILL, Layers
+
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
+    formats, pixels = parse_formats(format, output), parse_size(size)
+    targets = plan_outputs(sounds, output, formats)
+    report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
+    failed = 0
+    for sound, paths in zip(sounds, targets, strict=True):
+        try:
+            _animate_one(sound, paths, report, face=face, model=model, fps=fps, layers=layers, size=pixels)
+        except PersonareError as error:
+            report.error(sound, error)
+            failed += 1
+    report.close(len(sounds), failed)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: `personare convert take.csv -o take.glb`")
+def convert(
+    take: Annotated[Path, typer.Argument(help="Motion: Live Link .csv, .json, .a2f.json or .npz.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
+    sound: Annotated[Path | None, typer.Option("--sound", help="Sound to put beside it, for video.")] = None,
+    fps: Annotated[float | None, typer.Option(min=1, max=240, help="Change the frame rate.")] = None,
+    face: FaceName = "sona",
+    size: Size = "512",
+    quiet: Quiet = False,
+    json_progress: JsonProgress = False,
+):
+    """Turn a take in one format into another."""
+    from personare import api, registry
+
+    format = registry.format_of(output)
+    pixels = parse_size(size)
+    report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
+    with report.file(take):
+        motion = api.read_motion(take)
+        motion = motion.at_fps(fps) if fps else motion
+        api.save(motion, output, audio=sound, face=face, format=format, size=pixels,
+                 progress=report.stage(f"write {format}"))
+        report.wrote([output])
+
+
+@app.command(name="list", epilog="Example: `personare list formats`")
+def list_(
+    kind: Annotated[str, typer.Argument(help="models, faces, formats, front-ends, or all.")] = "all",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+):
+    """List models, faces, formats and front ends."""
+    from personare import registry
+    from personare.progress import print_tables
+    from personare.spaces import unknown_name
+
+    kinds = {"models": "motion", "faces": "faces", "formats": "export", "front-ends": "audio"}
+    if kind not in (*kinds, "all"):
+        raise unknown_name("kind", kind, (*kinds, "all"))
+    wanted = kinds if kind == "all" else {kind: kinds[kind]}
+    tables = {title: [(name, registry.row(table, name)) for name in registry.names(table)]
+              for title, table in wanted.items()}
+    print_tables(tables, as_json=as_json)
+
+
+@app.command()
+def warmup(quiet: Quiet = False):
+    """Compile and load everything once, so that the next run starts at full speed."""
+    import numpy as np
+
+    from personare import api
+    from personare.types import Audio
+
+    report = Report(Mode.of(quiet=quiet, json_lines=False))
+    motion = api.animate(Audio(np.zeros(16_000, np.float32), 16_000))
+    for _ in api.render(motion.frames(0, 2)):
+        pass
+    report.say("ready")
+
+
+def parse_formats(text, output):
+    """Tuple of format names.
+
+    Args:
+        text: comma-separated names, "all", or "" to take the suffix of output.
+        output: the path given with -o, or None.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    from personare import registry
+
+    if text == "all":
+        return registry.names("export")
+    if text:
+        wanted = tuple(dict.fromkeys(part.strip().lstrip(".") for part in text.split(",") if part.strip()))
+        for name in wanted:
+            registry.row("export", name)
+        return wanted
+    return (registry.format_of(output),) if _names_file(output) else ("mp4",)
+
+
+def parse_size(text):
+    """(width, height) of "512" or "720x1280".
+
+    Raises:
+        InputError: neither form.
+    """
+    parts = text.lower().split("x")
+    if not all(part.isdecimal() for part in parts) or len(parts) > 2:
+        raise InputError("--size", expected="512 or 720x1280", got=f"'{text}'", remedy="give pixels")
+    return int(parts[0]), int(parts[-1])
+
+
+def plan_outputs(sounds, output, formats):
+    """Where each result goes.
+
+    Args:
+        sounds: paths of the sound files.
+        output: None (here), a folder, or a file for one sound and one format.
+        formats: names of formats.
+
+    Returns:
+        For each sound a dict format -> Path, no path twice.
+
+    Raises:
+        InputError: one file name for several results.
+    """
+    from personare import registry
+
+    suffix = {name: registry.row("export", name).suffix for name in formats}
+    if _names_file(output):
+        if len(sounds) * len(formats) != 1:
+            raise InputError("--output", expected="a folder for several results", got=str(output),
+                             remedy=f"use -o {output.parent}/")
+        return [{formats[0]: output}]
+    folder = output or Path()
+    stems = [sound.stem for sound in sounds]
+    # a.wav and a.mp3 in one run would meet in a.mp4, so they keep their suffixes: a.wav.mp4, a.mp3.mp4.
+    stems = [sound.name if stems.count(sound.stem) > 1 else sound.stem for sound in sounds]
+    stems = [f"{stem}-{stems[:i].count(stem) + 1}" if stem in stems[:i] else stem for i, stem in enumerate(stems)]
+    return [{name: folder / (stem + suffix[name]) for name in formats} for stem in stems]
+
+
+def _names_file(output):
+    """Whether -o means a file: it has a suffix and is not a folder."""
+    return bool(output and output.suffix and not output.is_dir())
+
+
+def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
+    from personare import api
+    from personare.store import ensure_folder
+
+    with report.file(sound):
+        for path in paths.values():
+            ensure_folder(path.parent)
+        api.open_face(face)
+        audio = api.open_stream(sound)
+        motion = api.animate(audio, model=model, fps=fps, layers=layers, progress=report.stage("listen"))
+        for format, path in paths.items():
+            api.save(motion, path, audio=audio, face=face, format=format, size=size,
+                     progress=report.stage(f"write {format}"))
+        report.wrote(paths.values())
+
+
+def main():
+    """Entry point: one line for an expected error, 130 for Ctrl-C, never a traceback for the user's mistake."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app()
+    except PersonareError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; nothing half-written is left", file=sys.stderr)  # noqa: T201
+        sys.exit(130)

@@ -1,0 +1,130 @@
+"""What the command line says while it works: a bar for people, JSON lines for programs, or nothing."""
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from enum import Enum
+
+# Updates closer than this are dropped; a terminal shows no more.
+LEAST_GAP_S = 0.1
+
+
+class Mode(Enum):
+    """How to report."""
+
+    BAR = "bar"
+    JSON = "json"
+    QUIET = "quiet"
+
+    @classmethod
+    def of(cls, *, quiet, json_lines):
+        """The mode two command-line switches ask for; JSON lines win."""
+        return cls.JSON if json_lines else cls.QUIET if quiet else cls.BAR
+
+
+class Report:
+    """Progress of one run over one or more files.
+
+    Args:
+        mode: a Mode.
+    """
+
+    def __init__(self, mode):
+        self.mode = mode
+        self._bar = self._name = None
+        self._last_s = 0.0
+
+    @contextmanager
+    def file(self, path):
+        """Everything said inside is about this file."""
+        self._name, began_s = str(path), time.monotonic()
+        self._event("start")
+        if self.mode is Mode.BAR:
+            self._bar = _bar()
+            self._bar.start()
+        try:
+            yield
+        finally:
+            if self._bar:
+                self._bar.stop()
+                self._bar = None
+            self._seconds = time.monotonic() - began_s
+
+    def stage(self, title):
+        """A progress(done, total) callback for one stage of the current file."""
+        task = self._bar.add_task(f"{self._name}  {title}", total=None) if self._bar else None
+
+        def update(done, total):
+            now_s = time.monotonic()
+            if now_s - self._last_s < LEAST_GAP_S and done != total:
+                return
+            self._last_s = now_s
+            if task is not None:
+                self._bar.update(task, completed=done, total=total)
+            value = round(min(done / total, 1.0), 4) if total else None
+            self._event("progress", stage=title, value=value)
+
+        return update
+
+    def wrote(self, paths):
+        """The current file is done; these results exist."""
+        self._event("done", outputs=[str(path) for path in paths])
+        for path in paths:
+            self.say(f"{path}")
+
+    def error(self, path, error):
+        """One file failed; the run goes on."""
+        if self.mode is Mode.JSON:
+            self._name = str(path)
+            self._event("error", message=str(error), kind=type(error).__name__)
+        else:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+
+    def close(self, count, failed):
+        """End of a run over several files."""
+        if count > 1:
+            self.say(f"{count - failed} of {count} files done")
+
+    def say(self, text):
+        """A line for people."""
+        if self.mode is Mode.BAR:
+            print(text)  # noqa: T201
+
+    def _event(self, event, **more):
+        if self.mode is Mode.JSON:
+            line = json.dumps({"event": event, "file": self._name, **more})
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _bar():
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(TextColumn("{task.description}", markup=False), BarColumn(),
+                    TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn(), TimeElapsedColumn(),
+                    console=Console(stderr=True), transient=True)
+
+
+def print_tables(tables, *, as_json=False):
+    """Print rows of the registry.
+
+    Args:
+        tables: title -> list of (name, Row).
+        as_json: print one JSON object instead of tables.
+    """
+    if as_json:
+        plain = {title: [{"name": name, "summary": row.summary, **({"suffix": row.suffix} if row.suffix else {})}
+                         for name, row in rows] for title, rows in tables.items()}
+        print(json.dumps(plain, indent=2))  # noqa: T201
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    for title, rows in tables.items():
+        table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
+        for name, row in rows:
+            table.add_row(name, row.suffix, row.summary)
+        Console().print(table)
+
+

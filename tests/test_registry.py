@@ -1,0 +1,28 @@
+"""Names lead to objects; wrong names lead to the nearest right one."""
+
+import pytest
+
+from personare import registry
+from personare.errors import InputError
+
+
+def test_every_row_can_be_loaded():
+    for kind, table in registry.TABLES.items():
+        for name, row in table.items():
+            assert callable(registry.load(kind, name))
+            if row.reader:
+                assert callable(registry.load_reader(name))
+
+
+@pytest.mark.parametrize(("path", "name"), [("a.mp4", "mp4"), ("a.JSON", "json"), ("a.b.a2f.json", "a2f")])
+def test_the_longest_suffix_names_the_format(path, name):
+    assert registry.format_of(path) == name
+
+
+def test_unknown_names_are_explained():
+    with pytest.raises(InputError, match=r"did you mean '\.mp4'"):
+        registry.format_of("a.mp5")
+    with pytest.raises(InputError, match=r"faces: expected one of sona, got 'sone'; did you mean 'sona'\?"):
+        registry.load("faces", "sone")
+    with pytest.raises(InputError, match="format to read: expected one of csv, json, a2f, npz, got 'mp4'"):
+        registry.load_reader("mp4")
