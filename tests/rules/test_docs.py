@@ -62,4 +62,4 @@ def test_every_name_of_the_registry_is_listed_in_the_docs_index():
     index = (ROOT / "docs" / "index.md").read_text()
     for kind in registry.TABLES:
         for name in registry.names(kind):
-            assert f"({kind}/{name}.md)" in index
+            assert f"({kind}/{name}.md)" in index, f"docs/index.md lacks {kind}/{name}"

@@ -19,6 +19,7 @@ LAYERS = (
     {"metrics", "live", "learn"},
     {"api", "progress"},
     {"cli", "studio"},
+    {"__main__"},
 )
 LAYER_OF = {name: level for level, names in enumerate(LAYERS) for name in names}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
