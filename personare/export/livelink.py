@@ -1,0 +1,212 @@
+"""Live Link Face takes (.csv): what the iPhone app writes and Unreal Engine, Blender and Maya add-ons read.
+
+Facts measured on takes of the app: 63 columns, whose order differs from the network packets in four places;
+time codes count 60 frames a second even where the take has 30 rows a second (every other count is then left
+out); angles are radians. Eye angles follow the look weights linearly. Signs: eye yaw + to the subject's right,
+eye pitch + down; head yaw + to the subject's left, head pitch + up, head roll + to the subject's right (the
+head of a wobbling subject who keeps looking at the phone has the sign opposite to the eyes' in yaw and pitch).
+The app zeroes the head in calibrated takes, so the order of the head's angles, yaw, pitch, roll as Unreal's
+rotators have it, is an assumption. The translation of the head has no column.
+"""
+
+import numpy as np
+
+from personare.errors import InputError
+from personare.export.reading import checked_size, unreadable
+from personare.export.rotations import from_yaw_pitch_roll, poses, yaw_pitch_roll
+from personare.spaces import ARKIT_52
+from personare.store import atomic_path
+from personare.types import Motion
+
+CODE_HZ = 60
+DAY = 24 * 3600 * CODE_HZ
+# Row rates the app itself has; a take at any other rate is written at the time code's own.
+ROW_RATES = (30.0, 60.0)
+
+_SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+WEIGHTS = tuple(_SWAPPED.get(name, name) for name in ARKIT_52.columns)
+ANGLES = ("HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll",
+          "RightEyeYaw", "RightEyePitch", "RightEyeRoll")
+VALUES = tuple(name[0].upper() + name[1:] for name in WEIGHTS) + ANGLES
+HEADER = ("Timecode", "BlendshapeCount", *VALUES)
+
+# Least-squares slopes over seven takes of the app (15,400 rows): angle in radians at weight 1. The app adds
+# 0.064 rad outwards to both eyes, a property of its eyeballs that is left out here: no weight, no angle.
+YAW_RAD, DOWN_RAD, UP_RAD = 0.604, 0.612, 0.451
+
+_ROWS = 1024
+_ROW_FORMAT = "%02d:%02d:%02d:%06.3f," + f"{len(VALUES)}," + ",".join(["%.10f"] * len(VALUES)) + "\n"
+
+
+def write(path, take, *, progress=None):
+    """Write a take as the app would: 63 columns, 30 or 60 rows a second, time codes from take.start_s on.
+
+    Args:
+        path: where to.
+        take: Take; its motion has the 52 ARKit columns. Motion at another rate than 30 or 60 fps is
+            interpolated to 60.
+        progress: called with (rows done, rows in total).
+
+    Raises:
+        InputError: the motion lacks ARKit columns.
+        OutputError: the file could not be written; what was there before is unchanged.
+    """
+    motion = _checked(take.motion)
+    fps = motion.fps if motion.fps in ROW_RATES else float(CODE_HZ)
+    total = max(1, round(len(motion) * fps / motion.fps)) if len(motion) else 0
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="ascii", newline="\n") as file:
+        file.write(",".join(HEADER) + "\n")
+        for start in range(0, total, _ROWS):
+            stop = min(start + _ROWS, total)
+            codes = _time_codes(take.start_s, np.arange(start, stop) * round(CODE_HZ / fps))
+            rows = np.hstack([codes, _values(motion, fps, start, stop)])
+            file.write(_ROW_FORMAT * len(rows) % tuple(rows.ravel().tolist()))
+            if progress:
+                progress(stop, total)
+
+
+def _checked(motion):
+    missing = [name for name in ARKIT_52.columns if name not in motion.space.columns]
+    if missing:
+        raise InputError("motion", expected="the 52 ARKit columns",
+                         got=f"{motion.space.name} without {', '.join(missing[:3])}",
+                         remedy="convert the motion to arkit-52 first")
+    return motion
+
+
+def _time_codes(start_s, counts):
+    """(t, 4) float64 hours, minutes, seconds and frames with thousandths; counts are (t,) of 1/60 s."""
+    thousandths = (counts * 1000 + round(start_s * CODE_HZ * 1000)) % (DAY * 1000)
+    frames = thousandths % (CODE_HZ * 1000) / 1000
+    seconds = thousandths // (CODE_HZ * 1000)
+    return np.stack([seconds // 3600, seconds // 60 % 60, seconds % 60, frames], axis=1)
+
+
+def _values(motion, fps, start, stop):
+    """(stop - start, 61) float64 values of some rows, in the order of the file."""
+    position = np.minimum(np.arange(start, stop) * (motion.fps / fps), len(motion) - 1)
+    low = position.astype(np.int64)
+    high = np.minimum(low + 1, len(motion) - 1)
+    # The slice keeps memory bounded: only the rows in question are widened to float64.
+    rows = slice(low[0], high[-1] + 1)
+    blend = (low - rows.start, high - rows.start, position - low)
+    weights = _blended(motion.values[rows][:, motion.space.indices(WEIGHTS)], *blend)
+    head = np.zeros((len(weights), 3))
+    if motion.head_pose is not None:
+        head = yaw_pitch_roll(_blended(motion.head_pose[rows, :3, :3], *blend))
+    # Adding zero turns -0.0, which would print a sign, into 0.0.
+    return np.hstack([weights, head, _eye_angles(weights)]) + 0.0
+
+
+def _blended(rows, low, high, share):
+    """float64 rows between rows[low] and rows[high]."""
+    share = share.reshape(-1, *[1] * (rows.ndim - 1))
+    return rows[low].astype(np.float64) * (1 - share) + rows[high] * share
+
+
+def _eye_angles(weights):
+    """(t, 6) yaw, pitch, roll of the left and then the right eye, radians."""
+    columns = []
+    for side, inward in (("Left", 1), ("Right", -1)):
+        look = {way: weights[:, WEIGHTS.index(f"eyeLook{way}{side}")] for way in ("In", "Out", "Up", "Down")}
+        yaw = inward * YAW_RAD * (look["In"] - look["Out"])
+        pitch = DOWN_RAD * look["Down"] - UP_RAD * look["Up"]
+        # Exact in the app's takes (1e-8): its eyes never twist, which in this order of angles is a roll.
+        columns += [yaw, pitch, np.arctan(np.tan(pitch) * np.sin(yaw))]
+    return np.stack(columns, axis=1)
+
+
+def read(path):
+    """Read a Live Link Face take, of the app or of another tool that writes its layout.
+
+    Columns are found by name, upper or lower case, in any order, further ones are ignored. Rows without a
+    face (count 0) and dropped frames are filled by interpolation; time starts at the first row.
+
+    Args:
+        path: of the .csv file.
+
+    Returns:
+        Motion in arkit-52 at the file's own row rate, with head pose where the head moves.
+
+    Raises:
+        InputError: not such a file, or damaged.
+    """
+    path = checked_size(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            columns = _columns(path, file.readline(1 << 16))
+            pieces = list(_parsed(path, file, columns))
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
+    if not pieces:
+        raise unreadable(path, "no rows with a face")
+    counts = np.concatenate([counts for counts, _ in pieces])
+    values = np.concatenate([values for _, values in pieces])
+    fps, values = _even(path, counts, values)
+    angles = values[:, len(WEIGHTS):len(WEIGHTS) + 3]
+    pose = poses(from_yaw_pitch_roll(angles)) if angles.any() else None
+    weights = values[:, [WEIGHTS.index(name) for name in ARKIT_52.columns]]
+    return Motion(weights, fps, ARKIT_52, head_pose=pose)
+
+
+def _columns(path, line):
+    """(number of columns, where the 61 values stand)."""
+    names = [name.strip().lower() for name in line.split(",")]
+    missing = [name for name in HEADER if name.lower() not in names]
+    if missing:
+        raise InputError(path, expected=f"the {len(HEADER)} columns of a Live Link Face take",
+                         got=f"a first line without {', '.join(missing[:3])}",
+                         remedy="use a .csv that the app or personare wrote")
+    return len(names), names.index("timecode"), names.index("blendshapecount"), [
+        names.index(name.lower()) for name in VALUES]
+
+
+def _parsed(path, file, columns):
+    """Pieces of (counts (t,) float64 in 1/60 s, values (t, 61) float32)."""
+    count, code_at, faces_at, where = columns
+    ahead, number = max(code_at, faces_at) + 1, 1
+    while lines := file.readlines(1 << 20):
+        # Where it sees no face, the app writes the time code and a count of 0, and nothing more.
+        seen = [(row, line) for row, line in enumerate(lines, number + 1) if not line.isspace()
+                and line.strip().split(",", ahead)[faces_at:faces_at + 1] != ["0"]]
+        number += len(lines)
+        for row, line in seen:
+            if line.count(",") + 1 != count:
+                raise unreadable(path, f"{line.count(',') + 1} instead of {count} columns in row {row}")
+        if not seen:
+            continue
+        try:
+            codes = np.array([_count(line.split(",", ahead)[code_at]) for _, line in seen])
+            values = np.loadtxt([line for _, line in seen], np.float32, delimiter=",", usecols=where,
+                                comments=None, ndmin=2)
+        except ValueError as error:
+            raise unreadable(path, f"in rows up to {number}: {error}") from error
+        if not np.isfinite(values).all():
+            raise unreadable(path, f"a value that is not a number in rows up to {number}")
+        yield codes, values
+
+
+def _count(code):
+    """Time code as a count of 1/60 s since midnight."""
+    hours, minutes, seconds, frames = code.split(":")
+    return ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * CODE_HZ + float(frames)
+
+
+def _even(path, counts, values):
+    """Frame rate, and the rows at even times."""
+    if len(counts) == 1:
+        return float(CODE_HZ), values
+    # A take may run past midnight.
+    counts = counts + DAY * np.concatenate([[0], np.cumsum(np.diff(counts) < -DAY / 2)])
+    steps = np.diff(counts)
+    step = np.median(steps)
+    if not np.isfinite(counts).all() or (steps <= 0).any() or counts[-1] - counts[0] > 8 * step * len(counts):
+        raise unreadable(path, "time codes that do not count upwards evenly")
+    nearest = [rate for rate in (24.0, 25.0, *ROW_RATES) if abs(step * rate / CODE_HZ - 1) < 0.02]
+    fps = nearest[0] if nearest else float(CODE_HZ / step)
+    position = (counts - counts[0]) * fps / CODE_HZ
+    total = round(position[-1]) + 1
+    if total == len(values) and np.abs(position - np.arange(total)).max() < 0.5:
+        return fps, values
+    grid = np.arange(total)
+    return fps, np.stack([np.interp(grid, position, column) for column in values.T], axis=1)
