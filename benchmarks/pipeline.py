@@ -87,8 +87,8 @@ def main():
         _, median = run(CURVES.replace("SOUND", str(folder / "minute.wav")), 1)
         print(f"audio to curves on one core: {60 / float(median):.0f}x real time")
         seconds, _ = run(FIRST_CURVE, max(options.runs, 5))
-        floor, _ = run("import numpy, onnxruntime", max(options.runs, 5))
-        print(f"cold start to first curve: {seconds:.2f} s, {seconds / floor:.1f} times importing NumPy and onnxruntime")
+        floor, _ = run("import onnxruntime", max(options.runs, 5))
+        print(f"cold start to first curve: {seconds:.2f} s, {seconds / floor:.1f} times importing onnxruntime")
         if options.hour:
             sound(folder / "hour.wav", 3600)
             seconds, peak = run(command("animate", folder / "hour.wav", "-o", folder / "hour.csv", "-q"), 1)
