@@ -1,4 +1,4 @@
-"""The main path: load, animate, render, save. Files and names in, core types and files out."""
+"""The main path: load, animate, render, save; and evaluate. Files and names in, core types and files out."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from personare import registry
 from personare.errors import InputError
-from personare.motion.layers import Layers, LayerStream
+from personare.motion.layers import STILL, Layers, LayerStream
 from personare.types import Audio, AudioStream, Face, Take
 
 
@@ -140,6 +140,58 @@ def read_motion(path):
         InputError: the format carries no motion, or the file is damaged.
     """
     return registry.load_reader(registry.format_of(path))(Path(path))
+
+
+def evaluate(index, *, labels=None, root=None, model="vox", predictions=None, fps=60.0, progress=None):
+    """Score lips against phone labels of real speech (PhoneLip, see personare.metrics).
+
+    Args:
+        index: csv file with the columns id, audio, speaker.
+        labels: folder with <id>.lab files; default "labels" beside the index.
+        root: folder the audio paths start from; default that of the index.
+        model: as for animate; its lips alone are scored, without layers.
+        predictions: folder with <id>.csv, .json or .npz motions to score in place of a model.
+        fps: frames a second asked of the model.
+        progress: called with (files done, files in total).
+
+    Returns:
+        dict of figures, see personare.metrics.phonelip.
+
+    Raises:
+        InputError: a file is missing or not of that form.
+    """
+    import csv
+
+    from personare.metrics import Utterance, phonelip, read_labels
+
+    index = Path(index)
+    try:
+        with open(index, encoding="utf8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = [(row["id"], row["audio"], row.get("speaker") or "") for row in rows]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise InputError(index, expected="a csv file with the columns id, audio, speaker", got=repr(error),
+                         remedy="see docs/evaluate.md") from error
+    labels, root = Path(labels or index.parent / "labels"), Path(root or index.parent)
+    utterances = []
+    for done, (name, sound, speaker) in enumerate(names):
+        if predictions:
+            motion = _prediction(Path(predictions), name)
+        else:
+            motion = animate(root / sound, model=model, fps=fps, layers=STILL)
+        utterances.append(Utterance(motion, read_labels(labels / f"{name}.lab"), speaker))
+        if progress:
+            progress(done + 1, len(names))
+    return phonelip(utterances)
+
+
+def _prediction(folder, name):
+    paths = [folder / (name + suffix) for suffix in (".npz", ".csv", ".a2f.json", ".json")]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise InputError(folder, expected=f"a file {name}.npz, .csv or .json", got="none",
+                         remedy="write one with personare animate -f npz --still")
+    return read_motion(path)
 
 
 def _as_stream(audio):

@@ -7,6 +7,7 @@ silence; 0 is chance, 1 perfect. All but what is named *_cm keep their value whe
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -55,16 +56,19 @@ def read_labels(path):
         InputError: a line is not of that form, or there is none.
     """
     rows = []
-    with open(path, encoding="utf8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                start, end, phone = line.split()
-                rows.append((float(start), float(end), phone.upper().rstrip("012")))
-            except ValueError:
-                raise InputError(path, expected="lines 'start end PHONE'", got=f"line {number}: {line.strip()[:40]!r}",
-                                 remedy="give times in seconds") from None
+    try:
+        lines = Path(path).read_text(encoding="utf8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, expected="a text file of labels", got=str(error), remedy="check the path") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            start, end, phone = line.split()
+            rows.append((float(start), float(end), phone.upper().rstrip("012")))
+        except ValueError:
+            raise InputError(path, expected="lines 'start end PHONE'", got=f"line {number}: {line.strip()[:40]!r}",
+                             remedy="give times in seconds") from None
     if not rows:
         raise InputError(path, expected="at least one label", got="none", remedy="label the recording first")
     return rows

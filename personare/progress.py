@@ -128,3 +128,21 @@ def print_tables(tables, *, as_json=False):
         Console().print(table)
 
 
+
+
+def print_figures(figures, *, as_json=False):
+    """Print measured figures.
+
+    Args:
+        figures: name -> number, or name -> such a dict.
+        as_json: print one JSON object instead of lines.
+    """
+    if as_json:
+        print(json.dumps(figures, indent=2))  # noqa: T201
+        return
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {number:.2f}" for key, number in value.items())
+        else:
+            value = f"{value:.3f}"
+        print(f"{name:20s} {value}")  # noqa: T201
