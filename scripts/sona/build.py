@@ -1,0 +1,176 @@
+"""Puts skin and parts together into the arrays of a LinearFace and packs them."""
+
+import io
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sona import chart, hair, looks, parts, rings, shapes, skin
+from sona.regions import Skin, smooth
+
+ORIGIN = np.array([0.0, -3.4, 7.0])     # the middle of the face, which becomes the origin
+HEAD_PIVOT = np.array([0.0, -4.0, -1.0])  # atlas
+CELL = 0.25                             # the parts' uv squares lie in a strip of this height
+DELTA_UNIT_M = 2e-6                     # one step of a stored displacement
+
+
+def build_skin():
+    """The skin: (Skin, triangles (f, 3), uv (v, 2), seam copies)."""
+    half = chart.build_half()
+    quads, twin, source = chart.mirror(half)
+    p = skin.place_grid(half, twin, source, quads)
+    rings.fill(half, p)
+    full = skin.mirrored(p, source)
+    uv = looks.chart_uv(half, source, len(half.keys))
+    return Skin(half, full, twin, source), quads, uv
+
+
+def split_seam(head, quads, uv):
+    """Double the vertices of the back midline, so that the uv chart opens there.
+
+    Returns:
+        triangles, copied (n,) indices of the doubled vertices (their copies are appended), uv with them.
+    """
+    seam = np.flatnonzero(head.column == chart.COLUMNS)
+    copy = np.arange(len(head.p))
+    copy[seam] = len(head.p) + np.arange(len(seam))
+    quads = quads.copy()
+    right = np.arange(len(quads)) >= len(quads) // 2
+    quads[right] = copy[quads[right]]
+    return chart.triangulate(quads), seam, np.concatenate([uv, uv[seam] * (-1, 1) + (1, 0)])
+
+
+def all_parts(head):
+    """Every separate part, in drawing order."""
+    return [parts.both(parts.eye()), parts.teeth(parts.TEETH_UP, parts.UPPER_ARCH, True),
+            parts.teeth(parts.TEETH_LOW, parts.LOWER_ARCH, False), parts.gums(parts.UPPER_ARCH, True),
+            parts.gums(parts.LOWER_ARCH, False), parts.tongue(), hair.brows(), hair.lashes(head), hair.hair()]
+
+
+def assemble(names):
+    """All arrays of the head, in cm about the skull: a dict.
+
+    Args:
+        names: the shapes wanted, in order.
+    """
+    head, quads, uv = build_skin()
+    rig = shapes.Rig(head, chart.triangulate(quads))
+    triangles, seam, uv = split_seam(head, quads, uv)
+    pieces = all_parts(head)
+    double = np.concatenate([np.arange(len(head.p)), seam])
+    start = np.cumsum([len(double)] + [len(q.p) for q in pieces])
+    count = int(start[-1])
+    out = {"rest": np.concatenate([head.p[double]] + [q.p for q in pieces]),
+           "triangles": np.concatenate([triangles] + [q.triangles + s for q, s in zip(pieces, start, strict=False)]),
+           "color": np.concatenate([looks.skin_color(head)[double]] + [q.color for q in pieces]),
+           "uv": _layout(uv, pieces), "weld": np.arange(count)}
+    out["weld"][len(head.p):len(double)] = seam
+    material = [m["name"] for m in looks.MATERIALS]
+    inside = (head.mouth & (head.ring >= rings.LIP_SEAL + 1))[double]
+    out["triangle_material"] = np.concatenate(
+        [np.where(inside[triangles].all(1), material.index("mouth"), 0)]
+        + [np.full(len(q.triangles), material.index(q.material)) for q in pieces])
+    out["part"] = np.concatenate([np.zeros(len(double), int)]
+                                 + [np.full(len(q.p), k + 1) for k, q in enumerate(pieces)])
+    out["part_names"] = ["skin"] + [q.name for q in pieces]
+    deltas = np.zeros((len(names), count, 3))
+    for k, name in enumerate(names):
+        move = rig.delta[name]
+        deltas[k, :len(double)] = move[double]
+        for q, s in zip(pieces, start, strict=False):
+            part = shapes.part_delta(q, name, head, move)
+            if part is not None:
+                deltas[k, s:s + len(q.p)] = part
+    out["shapes"] = deltas
+    _symmetrise(out, names)
+    out["head_weight"] = head_weight(out["rest"])
+    out["occlusion"] = bake(out, names, head, double)
+    return out
+
+
+def _layout(uv, pieces):
+    """One uv atlas: the skin above, the parts in a strip below."""
+    rows = [uv * (1, 1 - CELL) + (0, CELL)]
+    for k, q in enumerate(pieces):
+        size = 1.0 / len(pieces)
+        rows.append((q.uv * 0.96 + 0.02) * (size, CELL * 0.98) + (k * size, 0.0))
+    return np.clip(np.concatenate(rows), 0, 1)
+
+
+def _symmetrise(out, names):
+    """Make left and right agree exactly, also where parts were built in one piece."""
+    p = out["rest"]
+    code = np.column_stack([p, 5.0 * out["part"]])
+    distance, twin = cKDTree(code).query(code * (-1, 1, 1, 1))
+    pair = (distance < 0.02) & (twin[twin] == np.arange(len(p)))
+    twin = np.where(pair, twin, np.arange(len(p)))
+    flip = np.where(pair[:, None], (-1.0, 1.0, 1.0), 1.0)
+    out["rest"] = 0.5 * (p + p[twin] * flip)
+    deltas = out["shapes"]
+    for k, name in enumerate(names):
+        if name.endswith("Right"):
+            deltas[k] = np.where(pair[:, None], deltas[names.index(name[:-5] + "Left")][twin] * flip, deltas[k])
+        elif not name.endswith("Left"):
+            deltas[k] = 0.5 * (deltas[k] + deltas[k][twin] * flip)
+
+
+def head_weight(p):
+    """(v,) 1 on the head, falling smoothly to 0 down the neck; the chin keeps 1."""
+    level = p[:, 1] + 0.25 * np.maximum(p[:, 2] - 2.0, 0.0)
+    return smooth(level, -16.8, -10.4)
+
+
+def bake(out, names, head, double):
+    """Ambient occlusion (v,): the outside with the mouth shut, the inside of the mouth with it open."""
+    part = np.array(out["part_names"])[out["part"]]
+    shut = out["rest"]
+    opened = shut + 0.75 * out["shapes"][names.index("jawOpen")]
+    casts = ~np.isin(part, ("lashes", "brows"))[out["triangles"]].any(1)
+    value = []
+    for p in (shut, opened):
+        normals = looks.vertex_normals(p, out["triangles"], out["weld"])
+        value.append(looks.occlusion(p, out["triangles"], normals, casts=casts))
+    inside = np.isin(part, ("teeth_upper", "teeth_lower", "gum_upper", "gum_lower", "tongue"))
+    inside[:len(double)] = (head.mouth & (head.ring >= rings.LIP_SEAL - 1))[double]
+    ao = np.where(inside, value[1], value[0])
+    ao = np.where(np.isin(part, ("brows", "lashes")), 1.0, ao)
+    return np.clip(0.06 + 0.94 * _smoothed(ao, out), 0, 1)
+
+
+def _smoothed(values, out, rounds=2):
+    """Mean with the neighbours, so that the bake's grain does not show."""
+    t = out["weld"][out["triangles"]]
+    for _ in range(rounds):
+        total, share = np.zeros(len(values)), np.zeros(len(values))
+        for k in range(3):
+            np.add.at(total, t[:, k], values[t].sum(1))
+            np.add.at(share, t[:, k], 3.0)
+        values = np.where(share > 0, total / np.maximum(share, 1), values)[out["weld"]]
+    return values
+
+
+def pack(out):
+    """Bytes of sona.npz: 16-bit numbers, shapes as lists of the vertices that move."""
+    rest = ((out["rest"] - ORIGIN) * 0.01).astype(np.float32)
+    steps = np.rint(out["shapes"] * 0.01 / DELTA_UNIT_M)
+    if np.abs(steps).max() > 32767:
+        raise ValueError("a displacement does not fit into 16 bits; raise DELTA_UNIT_M")
+    moved = (np.abs(steps) > 5).any(2)
+    arrays = {
+        "rest": rest,
+        "triangles": out["triangles"].astype(np.uint16),
+        "uv": np.rint(out["uv"] * 65535).astype(np.uint16),
+        "color": out["color"].astype(np.float16),
+        "occlusion": np.rint(out["occlusion"] * 255).astype(np.uint8),
+        "triangle_material": out["triangle_material"].astype(np.uint8),
+        "weld": out["weld"].astype(np.uint16),
+        "part": out["part"].astype(np.uint8),
+        "head_weight": np.rint(out["head_weight"] * 65535).astype(np.uint16),
+        "head_pivot": ((HEAD_PIVOT - ORIGIN) * 0.01).astype(np.float32),
+        "shape_counts": moved.sum(1).astype(np.int32),
+        "shape_vertices": np.concatenate([np.flatnonzero(m) for m in moved]).astype(np.uint16),
+        "shape_steps": np.concatenate([s[m] for s, m in zip(steps, moved, strict=True)]).astype(np.int16),
+    }
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()

@@ -1,0 +1,127 @@
+"""Colour, baked occlusion, uv layout and materials."""
+
+import numba
+import numpy as np
+
+from sona import chart, rings
+from sona.regions import smooth
+
+SKIN = np.array([0.66, 0.40, 0.295])
+MATERIALS = (
+    {"name": "skin", "roughness": 0.46, "specular": 0.028, "scatter": 0.5},
+    {"name": "mouth", "roughness": 0.35, "specular": 0.04, "scatter": 0.3},
+    {"name": "eye", "roughness": 0.06, "specular": 0.05, "scatter": 0.15},
+    {"name": "teeth", "roughness": 0.22, "specular": 0.05, "scatter": 0.3},
+    {"name": "gums", "roughness": 0.28, "specular": 0.045, "scatter": 0.4},
+    {"name": "tongue", "roughness": 0.36, "specular": 0.045, "scatter": 0.4},
+    {"name": "hair", "roughness": 0.42, "specular": 0.05, "scatter": 0.1},
+)
+
+
+def _spot(p, centre, size):
+    return np.exp(-(((p - centre) / size) ** 2).sum(1))
+
+
+def skin_color(skin):
+    """(v, 3) linear RGB of the skin: warmth on cheeks, nose and ears, the red of the lips, the mouth inside."""
+    p = skin.p * (1, 1, 1)
+    p[:, 0] = np.abs(p[:, 0])
+    color = np.tile(SKIN, (len(p), 1))
+
+    def blend(target, weight):
+        nonlocal color
+        color = color + np.clip(weight, 0, 1)[:, None] * (np.asarray(target) - color)
+
+    blend((0.62, 0.29, 0.215), 0.55 * _spot(p, (4.3, -3.4, 7.3), (1.7, 1.5, 2.5)))
+    blend((0.60, 0.27, 0.205), 0.50 * _spot(p, (0.6, -4.1, 11.0), (1.2, 0.9, 1.6)))
+    blend((0.58, 0.26, 0.20), 0.45 * (skin.patch == "ear"))
+    blend((0.70, 0.45, 0.33), 0.4 * _spot(p, (0.0, 5.0, 9.0), (4.0, 2.5, 4.0)))
+    blend((0.60, 0.36, 0.28), 0.35 * _spot(p, (0.0, -9.5, 8.5), (4.5, 1.6, 4.0)))
+    blend((0.50, 0.27, 0.215), 0.45 * _spot(p, (3.1, -0.1, 8.0), (2.2, 1.2, 1.5)))
+    red = smooth(skin.ring, rings.LIP_BORDER - 1.0, rings.LIP_BORDER + 1.0) * skin.mouth
+    blend((0.50, 0.185, 0.165), 0.85 * red)
+    blend((0.40, 0.12, 0.11), 0.9 * smooth(skin.ring, rings.LIP_SEAL - 1.5, rings.LIP_SEAL + 1.0) * skin.mouth)
+    blend((0.20, 0.045, 0.045), smooth(skin.ring, rings.LIP_SEAL + 1.5, rings.LIP_SEAL + 5) * skin.mouth)
+    blend((0.16, 0.05, 0.04), (skin.patch == "nostril") * smooth(skin.ring, 1.0, 3.0))
+    blend((0.52, 0.20, 0.17), 0.8 * (skin.patch == "eye") * smooth(skin.ring, rings.EYE_MARGIN - 0.5, rings.EYE_BACK))
+    mottle = (np.sin(p[:, 0] * 5.1 + 2 * np.sin(p[:, 1] * 3.7)) * np.sin(p[:, 1] * 4.3 + p[:, 2] * 3.9)) * 0.02
+    return np.clip(color * (1 + mottle[:, None] * (1, 1.3, 1.3)), 0, 1)
+
+
+@numba.njit(cache=True)
+def _depth(p, triangles, size, depth):
+    for f in range(len(triangles)):
+        a, b, c = p[triangles[f, 0]], p[triangles[f, 1]], p[triangles[f, 2]]
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if abs(area) < 1e-12:
+            continue
+        for y in range(max(0, int(min(a[1], b[1], c[1]))), min(size - 1, int(max(a[1], b[1], c[1]))) + 1):
+            for x in range(max(0, int(min(a[0], b[0], c[0]))), min(size - 1, int(max(a[0], b[0], c[0]))) + 1):
+                u = ((b[0] - x - 0.5) * (c[1] - y - 0.5) - (b[1] - y - 0.5) * (c[0] - x - 0.5)) / area
+                v = ((c[0] - x - 0.5) * (a[1] - y - 0.5) - (c[1] - y - 0.5) * (a[0] - x - 0.5)) / area
+                w = 1.0 - u - v
+                if u >= 0 and v >= 0 and w >= 0:
+                    depth[y, x] = max(depth[y, x], u * a[2] + v * b[2] + w * c[2])
+
+
+def occlusion(p, triangles, normals, *, directions=160, size=640, casts=None):
+    """Baked ambient occlusion (v,) in 0..1: how much of the sky over each vertex is open, cosine weighted.
+
+    Args:
+        casts: (f,) bool, triangles that throw shadow; default all.
+    """
+    casters = triangles if casts is None else triangles[casts]
+    seen, total = np.zeros(len(p)), np.zeros(len(p))
+    scale = size / (np.abs(p).max() * 3.6)
+    for k in range(directions):
+        # Fibonacci points on the sphere.
+        up = 1 - 2 * (k + 0.5) / directions
+        turn = np.pi * (1 + 5**0.5) * k
+        w = np.array([np.sqrt(1 - up * up) * np.cos(turn), up, np.sqrt(1 - up * up) * np.sin(turn)])
+        u = np.cross(w, (0.3, 0.9, 0.2) if abs(w[1]) < 0.8 else (1.0, 0, 0))
+        u /= np.linalg.norm(u)
+        frame = np.stack([u, np.cross(w, u), w], 1)
+        q = p @ frame
+        q[:, :2] = q[:, :2] * scale + size / 2
+        depth = np.full((size, size), -1e9)
+        _depth(q, casters, size, depth)
+        # A vertex is tested a little off its surface, so that it does not shadow itself.
+        off = (p + 0.16 * normals) @ frame
+        xy = np.clip((off[:, :2] * scale + size / 2).astype(int), 0, size - 1)
+        cosine = np.clip(normals @ w, 0, None)
+        total += cosine
+        seen += cosine * (off[:, 2] > depth[xy[:, 1], xy[:, 0]] - 0.05)
+    return seen / np.maximum(total, 1e-9)
+
+
+def vertex_normals(p, triangles, weld):
+    """(v, 3) smooth unit normals, shared by welded vertices."""
+    face = np.cross(p[triangles[:, 1]] - p[triangles[:, 0]], p[triangles[:, 2]] - p[triangles[:, 0]])
+    normal = np.zeros_like(p)
+    for k in range(3):
+        np.add.at(normal, weld[triangles[:, k]], face)
+    normal = normal[weld]
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+
+
+def chart_uv(half, source, count):
+    """(v, 2) uv of the skin in 0..1: the chart itself, so that nothing overlaps; ring patches fill their block."""
+    keys = [half.keys[i] for i in source]
+    uv = np.zeros((len(keys), 2))
+    for i, key in enumerate(keys):
+        if key[0] == "grid":
+            at = (key[2], key[1])
+        elif key[0] == "crown":
+            at = (0, -0.9)
+        else:
+            name = key[1] if key[0] == "cap" else key[0]
+            block = chart.BLOCKS[name]
+            centre = np.array([0.5 * (block.near + block.far) if block.near else 0.0, 0.5 * (block.top + block.bottom)])
+            at = centre
+            if key[0] != "cap":
+                r, c = chart.boundary(block)[key[2]]
+                at = centre + (np.array([c, r]) - centre) * (1 - key[1] / (block.rings + 1.5))
+        uv[i] = at
+    u = (uv[:, 0] / chart.COLUMNS) ** 0.8 * 0.5
+    side = np.where(np.arange(len(keys)) < count, 1, -1)
+    return np.column_stack([0.5 + side * u, 1 - (uv[:, 1] + 1) / (chart.ROWS + 1)])

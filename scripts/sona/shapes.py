@@ -1,0 +1,124 @@
+"""All 52 shapes on every part of the head: skin first, then what rides on it or in it."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sona import shapes_eye, shapes_mouth
+from sona.shapes_mouth import FACE_HANDLES, Lips, jaw_turn, jaw_weight, lip_targets
+from sona.solve import Sheet
+
+JAW_SIDE, JAW_FORWARD = 0.85, 0.65  # cm at weight 1
+
+
+class Rig:
+    """Displacements of the skin for every shape; Right is the mirror image of Left.
+
+    Args:
+        skin: a regions.Skin.
+        triangles: (f, 3) of the skin.
+    """
+
+    def __init__(self, skin, triangles):
+        self.skin, self.sheet = skin, Sheet(skin.p, triangles)
+        self.jaw = jaw_weight(skin, self.sheet)
+        self.lips = Lips(skin)
+        self.delta = {}
+        self._add_jaw()
+        self._add_mouth()
+        self._add_eyes()
+        self._mirror()
+
+    def _add_jaw(self):
+        skin, jaw = self.skin, self.jaw[:, None]
+        # The weighted share of the turn is itself a turn by a smaller angle, which keeps the cheek from shrinking.
+        small = shapes_mouth.turn_x(skin.p, shapes_mouth.JAW_OPEN_RAD * self.jaw, shapes_mouth.JAW_HINGE)
+        self.delta["jawOpen"] = small
+        self.delta["jawForward"] = jaw * (0.0, -0.05, JAW_FORWARD)
+        self.delta["jawLeft"] = jaw * (JAW_SIDE, 0.0, 0.0)
+        lips = Lips(skin, (2, 12))
+        meet = shapes_mouth.turn_x(lips.p, np.full(len(lips.p), 0.20 * shapes_mouth.JAW_OPEN_RAD),
+                                   shapes_mouth.JAW_HINGE)
+        share = np.clip((lips.ring - 1) / 3.0, 0, 1)[:, None]
+        self.delta["mouthClose"] = self._mouth(lips.index, share * (meet - small[lips.index]))
+
+    def _mouth(self, index, values, extra=(), still=None):
+        """Extend lip displacements over the face; `extra` are (place, displacement) handles."""
+        skin = self.skin
+        still = skin.still_for_mouth() if still is None else still
+        fixed = {i: (0.0, 0.0, 0.0) for i in np.flatnonzero(still)}
+        deep = np.flatnonzero(skin.mouth & (skin.ring >= 16))
+        fixed.update({i: (0.0, 0.0, 0.0) for i in deep})
+        fixed.update(zip(index, values, strict=True))
+        for place, move in extra:
+            fixed.update({i: move for i in skin.near(*place, 3)})
+        keys = np.array(sorted(fixed))
+        return self.sheet.extend(keys, np.array([fixed[k] for k in keys]))
+
+    def _add_mouth(self):
+        none = (np.empty(0, int), np.empty((0, 3)))
+        targets = lip_targets(self.lips)
+        for name in sorted(set(targets) | set(FACE_HANDLES)):
+            index, values = (self.lips.index, targets[name]) if name in targets else none
+            self.delta[name] = self._mouth(index, values, FACE_HANDLES.get(name, ()))
+        self.delta["tongueOut"] = self._mouth(self.lips.index, 0.10 * jaw_turn(self.lips.p) * self.lips.low[:, None]
+                                              * self.lips.middle[:, None])
+
+    def _add_eyes(self):
+        self.delta.update(shapes_eye.lid_shapes(self.skin))
+        none = np.empty(0, int), np.empty((0, 3))
+        raise_cheek = (((3.4, -1.9, 8.0), (0.0, 0.22, 0.08)), ((4.6, -1.2, 7.0), (0.0, 0.12, 0.04)))
+        self.delta["eyeSquintLeft"] += self._mouth(*none, raise_cheek)
+        for name in shapes_eye.BROWS:
+            index, values = shapes_eye.brow_handles(self.skin, name)
+            fixed = {i: (0.0, 0.0, 0.0) for i in np.flatnonzero(self.skin.still_for_brow())}
+            fixed.update(zip(index, values, strict=True))
+            keys = np.array(sorted(fixed))
+            self.delta[name] = self.sheet.extend(keys, np.array([fixed[k] for k in keys]))
+
+    def _mirror(self):
+        twin = self.skin.twin
+        for name, delta in list(self.delta.items()):
+            if name.endswith("Left"):
+                self.delta[name[:-4] + "Right"] = delta[twin] * (-1, 1, 1)
+            else:
+                self.delta[name] = 0.5 * (delta + delta[twin] * (-1, 1, 1))
+
+
+def ride(part, skin, delta, *, neighbours=6, among=None):
+    """Displacement of a part that lies on the skin, (n, 3): a weighted mean of the nearest skin vertices'."""
+    index = np.arange(len(skin.p)) if among is None else among
+    distance, found = cKDTree(skin.p[index]).query(part.p, neighbours)
+    weight = 1.0 / np.maximum(distance, 1e-3) ** 2
+    weight /= weight.sum(1, keepdims=True)
+    return (delta[index[found]] * weight[..., None]).sum(1)
+
+
+def part_delta(part, name, skin, delta):
+    """Displacement (n, 3) of a separate part for one shape, or None where it stays."""
+    if part.name in ("teeth_lower", "gum_lower", "tongue") and name.startswith("jaw"):
+        return {"jawOpen": jaw_turn(part.p), "jawForward": part.p * 0 + (0.0, -0.05, JAW_FORWARD),
+                "jawLeft": part.p * 0 + (JAW_SIDE, 0, 0), "jawRight": part.p * 0 - (JAW_SIDE, 0, 0)}[name]
+    if part.name == "tongue" and name == "tongueOut":
+        return _tongue_out(part)
+    if part.name == "eye" and name.startswith("eyeLook"):
+        left = name.endswith("Left")
+        up, side = shapes_eye.GAZES[name.removesuffix("Right").removesuffix("Left") + "Left"]
+        p = part.p * (1 if left else -1, 1, 1)
+        move = shapes_eye.gaze(p, up, side) * (1 if left else -1, 1, 1)
+        return move * (part.side == (1 if left else -1))[:, None]
+    if part.name in ("brows", "lashes"):
+        among = np.flatnonzero((skin.patch == "eye") & (skin.ring == 7)) if part.name == "lashes" else None
+        return ride(part, skin, delta, among=among, neighbours=2 if part.name == "lashes" else 6)
+    return None
+
+
+def _tongue_out(part):
+    """The tongue slides forward between the lips and hangs over the lower one."""
+    along = part.info["along"]
+    ahead = along**1.2
+    move = np.zeros_like(part.p)
+    move[:, 2] = 4.1 * ahead
+    move[:, 1] = 0.55 * np.sin(np.pi * np.clip(along, 0, 1)) * along - 1.0 * along**5 + 0.10 * along
+    centre = part.p[:, 1] - (-7.75)
+    move[:, 1] -= 0.30 * centre * ahead
+    return move

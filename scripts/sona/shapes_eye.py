@@ -1,0 +1,118 @@
+"""Shapes of the lids, the gaze and the brows. Left side only; the generator mirrors them. Units are cm."""
+
+import numpy as np
+
+from sona import form, rings
+from sona.regions import eye_frame, eye_point, smooth
+
+GAZE_UP_RAD, GAZE_DOWN_RAD, GAZE_SIDE_RAD = np.radians(25.0), np.radians(28.0), np.radians(30.0)
+
+
+def lid_shape(skin, upper, lower, *, swell=0.0):
+    """Displacement (v, 3) of the left lids when their margins turn about the eye.
+
+    Args:
+        skin: a regions.Skin.
+        upper, lower: (fraction, lift) of each lid: fraction of the way to the closing line (negative opens),
+            and an angle added on top, radians, fading towards the corners.
+        swell: extra distance from the eyeball at the margin, cm, so that the straight path of a linear shape
+            does not cut through the ball half way.
+    """
+    delta = np.zeros_like(skin.p)
+    base, margin = skin.lids(0), skin.lids(rings.EYE_MARGIN)
+    count = len(margin)
+    _, angle0, radius0 = eye_frame(skin.p[base])
+    x1, angle1, _ = eye_frame(skin.p[margin])
+    sector_up = np.sin(_ring_angles(count))
+    close = _closing_angles(x1, angle1, sector_up)
+    fade = np.abs(sector_up) ** 0.6
+    share, lift = (np.where(sector_up > 0, a, b) for a, b in zip(upper, lower, strict=True))
+    goal = angle1 + share * (close - angle1) + lift * fade
+    reach = np.sqrt(np.maximum((form.EYE_RADIUS + form.LID_THICKNESS) ** 2 - x1**2, 0.55**2))
+    for ring in range(1, 12):
+        index = skin.lids(ring)
+        x, angle, radius = eye_frame(skin.p[index])
+        skin_ring = min(ring, rings.EYE_MARGIN)
+        part = (angle - angle0) / np.where(np.abs(angle1 - angle0) < 1e-3, 1e-3, angle1 - angle0)
+        part = np.clip(part, 0.0, 1.0) if skin_ring < rings.EYE_MARGIN else np.ones(count)
+        new_angle = angle + part * (goal - angle1)
+        moved = smooth(np.abs(goal - angle1), 0.0, 0.6)
+        hull = np.maximum(radius, reach * (1 if ring <= rings.EYE_MARGIN else 0)) + swell * fade * part
+        new_radius = radius + (hull - radius) * moved
+        delta[index] = eye_point(x, new_angle, new_radius) - skin.p[index]
+    return delta
+
+
+def _ring_angles(count):
+    from sona import chart, skin
+    return skin.ring_angle(chart.BLOCKS["eye"], np.arange(count))
+
+
+def _closing_angles(x, angle, sector_up):
+    """Elevation at which the lids meet, for every sector: near the lower margin, where a closed eye has it."""
+    low = np.flatnonzero(sector_up <= 1e-9)
+    order = low[np.argsort(x[low])]
+    line = np.interp(x, x[order], angle[order])
+    high = np.flatnonzero(sector_up >= -1e-9)
+    order = high[np.argsort(x[high])]
+    top = np.interp(x, x[order], angle[order])
+    return line + 0.16 * (top - line)
+
+
+def gaze(p, up_rad, left_rad):
+    """Displacement of left eyeball points that look up and to the left by the given angles."""
+    c, s = np.cos(left_rad), np.sin(left_rad)
+    yaw = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    c, s = np.cos(up_rad), np.sin(up_rad)
+    pitch = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+    offset = p - form.EYE
+    return offset @ (yaw @ pitch).T - offset
+
+
+# Shape -> (gaze up, gaze to the left) in radians for the left eye.
+GAZES = {
+    "eyeLookUpLeft": (GAZE_UP_RAD, 0.0), "eyeLookDownLeft": (-GAZE_DOWN_RAD, 0.0),
+    "eyeLookInLeft": (0.0, -GAZE_SIDE_RAD), "eyeLookOutLeft": (0.0, GAZE_SIDE_RAD),
+}
+
+
+def lid_shapes(skin):
+    """Displacement (v, 3) of the skin for every lid and gaze shape of the left eye."""
+    return {
+        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), swell=0.10),
+        "eyeSquintLeft": lid_shape(skin, (0.16, 0.0), (1.6, 0.0), swell=0.02),
+        "eyeWideLeft": lid_shape(skin, (0.0, 0.17), (0.0, -0.03)),
+        "eyeLookUpLeft": lid_shape(skin, (0.0, 0.20), (0.0, 0.07)),
+        "eyeLookDownLeft": lid_shape(skin, (0.55, 0.0), (0.0, -0.14), swell=0.03),
+        "eyeLookInLeft": lid_shape(skin, (0.0, 0.0), (0.0, 0.0)),
+        "eyeLookOutLeft": lid_shape(skin, (0.0, 0.0), (0.0, 0.0)),
+    }
+
+
+BROW_PLACES = {"inner": (1.1, 2.0, 9.2), "middle": (2.9, 2.35, 8.6), "outer": (4.7, 2.1, 7.0), "root": (0.0, 1.6, 9.3)}
+# Shape -> displacement of each brow place, left side; browInnerUp is given for both sides by its mirror image.
+BROWS = {
+    "browDownLeft": {"inner": (-0.16, -0.48, 0.10), "middle": (-0.06, -0.42, 0.10), "outer": (0.0, -0.16, 0.05),
+                     "root": (0.0, -0.22, 0.04)},
+    "browInnerUp": {"inner": (0.02, 0.80, 0.02), "middle": (0.0, 0.42, 0.02), "outer": (0.0, -0.04, 0.0),
+                    "root": (0.0, 0.45, 0.0)},
+    "browOuterUpLeft": {"inner": (0.0, 0.06, 0.0), "middle": (0.04, 0.42, -0.02), "outer": (0.05, 0.62, -0.05)},
+}
+
+
+def brow_handles(skin, name):
+    """Vertices and displacements that drive a brow shape: index (n,), values (n, 3)."""
+    index, values = [], []
+    for place, move in BROWS[name].items():
+        for side in ((1, -1) if name == "browInnerUp" and place != "root" else (1,)):
+            x, y, z = BROW_PLACES[place]
+            found = skin.near(side * x, y, z, 3)
+            index += list(found)
+            values += [(side * move[0], *move[1:])] * len(found)
+    if name != "browInnerUp":
+        for place in ("inner", "middle", "outer"):
+            x, y, z = BROW_PLACES[place]
+            found = skin.near(-x, y, z, 3)
+            index += list(found)
+            values += [(0.0, 0.0, 0.0)] * len(found)
+    return np.array(index), np.array(values)

@@ -1,0 +1,154 @@
+"""Mouth and jaw shapes: prescribed on the lips, carried over the face by the elastic sheet. Units are cm."""
+
+import numpy as np
+
+from sona.regions import smooth
+
+JAW_HINGE = np.array([0.0, -1.6, 0.6])
+JAW_OPEN_RAD = np.radians(19.0)
+
+
+def turn_x(p, angle, pivot):
+    """Displacement (n, 3) of points turned about the x axis through a pivot; positive angles open the jaw."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    y, z = p[:, 1] - pivot[1], p[:, 2] - pivot[2]
+    moved = np.column_stack([p[:, 0], pivot[1] + y * cos - z * sin, pivot[2] + y * sin + z * cos])
+    return moved - p
+
+
+def jaw_turn(p):
+    """Displacement of points that belong to the lower jaw with jawOpen at 1."""
+    return turn_x(p, JAW_OPEN_RAD, JAW_HINGE)
+
+
+class Lips:
+    """Displacements of the lip rings as functions of the place along the lip.
+
+    Args:
+        skin: a regions.Skin.
+        rings: first and last mouth ring that is prescribed.
+    """
+
+    def __init__(self, skin, rings=(4, 12)):
+        self.skin = skin
+        self.index = np.flatnonzero(skin.mouth & (skin.ring >= rings[0]) & (skin.ring <= rings[1]))
+        self.s = skin.along[self.index]
+        self.ring = skin.ring[self.index]
+        self.p = skin.p[self.index]
+        self.top = skin.upper[self.index]
+        self.low = skin.lower[self.index]
+        self.middle = 1.0 - np.abs(self.s) ** 2.2   # 1 at the midline, 0 at the corners
+        self.depth = (self.ring - rings[0]) / (rings[1] - rings[0])  # 0 skin .. 1 inside
+
+    def corner(self, side):
+        """1 at one corner, fading over that half of the lips; side +1 left, -1 right, 0 both."""
+        s = np.abs(self.s) if side == 0 else side * self.s
+        return smooth(s, -0.15 if side else 0.0, 1.0)
+
+    def half(self, side):
+        """1 over one half of the lips, fading across the midline; side 0 gives 1 everywhere."""
+        return np.ones(len(self.s)) if side == 0 else smooth(side * self.s, -0.22, 0.45)
+
+    def field(self, x=0.0, y=0.0, z=0.0):
+        """(n, 3) displacement of the prescribed rings."""
+        return np.column_stack([np.broadcast_to(np.asarray(c, float), len(self.s)) for c in (x, y, z)])
+
+    def out(self):
+        """Sign of x, so that mirrored motion is written once."""
+        return np.clip(self.s * 4, -1, 1)
+
+
+def _roll(lips, upper, amount):
+    """The lip turned inwards over the teeth: border follows the seal, the red vanishes inside."""
+    on = lips.top if upper else lips.low
+    red = smooth(lips.ring, 4, 6.5)
+    sign = -1.0 if upper else 1.0
+    back = np.where(lips.ring >= 9, 0.35, 0.35 + 0.45 * red)
+    slide = np.where(lips.ring <= 5, 0.42, np.where(lips.ring >= 9, -0.14, 0.22))
+    return lips.field(y=sign * slide * on * lips.middle * amount, z=-back * on * lips.middle * red * amount)
+
+
+def lip_targets(lips):
+    """Displacement of the lip rings for each mouth shape but the jaw's; Left shapes only, and symmetric ones."""
+    s, top, low, mid = lips.s, lips.top, lips.low, lips.middle
+    out, one = lips.out(), lips.half(1)
+    end, x = np.abs(s), lips.p[:, 0]
+    corner = lips.corner(1)
+    both = lips.corner(0)
+    red = smooth(lips.ring, 4.0, 7.0)
+    shapes = {
+        "mouthFunnel": lips.field(-0.155 * x, 0.28 * top * mid - 0.72 * low * mid,
+                                  (0.85 * mid + 0.25) * (0.5 + 0.5 * red)),
+        "mouthPucker": lips.field(-0.20 * x - 0.06 * x * red, 0.10 * top * mid - 0.02 * low * mid,
+                                  0.75 * mid + 0.30),
+        "mouthSmileLeft": lips.field(0.64 * corner * corner, 0.72 * corner**2 + 0.10 * corner * low + 0.05 * one,
+                                     -0.42 * corner**1.5 - 0.06 * one),
+        "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
+        "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.12 * corner**2, -0.42 * corner**2),
+        "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
+        "mouthRollLower": _roll(lips, False, 1.0),
+        "mouthRollUpper": _roll(lips, True, 1.0),
+        "mouthShrugLower": lips.field(0, 0.66 * low * mid + 0.10 * top * mid + 0.10 * both * 0,
+                                      0.32 * low * mid),
+        "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),
+        "mouthPressLeft": lips.field(0, (-0.20 * top + 0.24 * low) * mid**0.7 * one * (1 - 0.8 * (lips.ring >= 9)),
+                                     -0.16 * mid * one * red + 0.04 * corner),
+        "mouthLowerDownLeft": lips.field(0.05 * corner, -0.50 * low * mid**0.6 * one, 0.04 * low * mid * one),
+        "mouthUpperUpLeft": lips.field(0.03 * corner, 0.50 * top * mid**0.6 * one, 0.02 * top * mid * one),
+        "mouthLeft": lips.field(0.75 + 0 * s, 0.05 * s, -0.10 * s * np.sign(out)),
+        "cheekPuff": lips.field(0.02 * x, 0.0, 0.12 * mid),
+        "noseSneerLeft": lips.field(0, 0.22 * top * mid * one, 0.02 * top * one),
+    }
+    shapes["mouthSmileLeft"][:, 1] += 0.12 * end * 0
+    return shapes
+
+
+# Extra handles on the face: shape -> ((x, y, z of the place), (displacement)), left side or midline.
+FACE_HANDLES = {
+    "mouthSmileLeft": (((4.3, -3.2, 7.0), (0.18, 0.42, 0.16)), ((3.6, -1.9, 7.9), (0.06, 0.20, 0.06)),
+                       ((3.9, -6.0, 7.3), (0.42, 0.30, 0.10)), ((2.2, -5.0, 8.9), (0.22, 0.22, 0.02))),
+    "mouthFrownLeft": (((2.6, -8.8, 8.0), (0.05, -0.35, -0.02)),),
+    "mouthDimpleLeft": (((3.9, -6.6, 7.2), (0.15, 0.05, 0.05)),),
+    "mouthStretchLeft": (((4.0, -8.0, 6.2), (0.20, -0.18, 0.0)),),
+    "mouthShrugLower": (((0.0, -9.9, 9.7), (0.0, 0.42, 0.10)), ((1.2, -9.9, 9.2), (0.0, 0.40, 0.10)),
+                        ((-1.2, -9.9, 9.2), (0.0, 0.40, 0.10))),
+    "cheekPuff": (((4.1, -6.0, 7.0), (0.75, 0.0, 0.65)), ((-4.1, -6.0, 7.0), (-0.75, 0.0, 0.65)),
+                  ((4.6, -4.6, 6.6), (0.42, 0.0, 0.35)), ((-4.6, -4.6, 6.6), (-0.42, 0.0, 0.35)),
+                  ((0.0, -5.8, 9.7), (0.0, 0.0, 0.18)), ((0.0, -8.6, 9.6), (0.0, 0.0, 0.16))),
+    "noseSneerLeft": (((1.6, -4.0, 9.6), (0.10, 0.34, -0.02)), ((1.2, -1.6, 9.0), (-0.06, 0.20, 0.10)),
+                      ((2.4, -3.6, 8.7), (0.0, 0.30, 0.10)), ((0.0, -4.1, 11.5), (0.0, 0.06, 0.0))),
+    "mouthUpperUpLeft": (((2.2, -4.9, 8.9), (0.05, 0.26, 0.06)),),
+    "cheekSquintLeft": (((4.2, -2.8, 7.2), (0.06, 0.50, 0.20)), ((3.3, -1.9, 8.1), (0.0, 0.34, 0.10)),
+                        ((2.4, -3.4, 8.7), (0.0, 0.22, 0.06))),
+}
+
+
+def jaw_weight(skin, sheet):
+    """(v,) how far each skin vertex follows the lower jaw: 1 on chin and lower lip, 0 on the skull and neck."""
+    x, y, z = skin.p.T
+    values = {}
+
+    def put(mask, value):
+        for i in np.flatnonzero(mask):
+            values[i] = value[i] if np.ndim(value) else value
+
+    outer = ~skin.mouth
+    put((y > -2.2) & outer, 0.0)
+    put((z < -0.5) & outer | (y < -14.5), 0.0)
+    put(skin.patch == "ear", 0.0)
+    put((np.abs(x) < 1.9) & (y > -5.5) & outer & (z > 8), 0.0)
+    put(outer & (y < -9.0) & (z > 5.5) & (y > -11.9), 1.0)
+    put(outer & (np.abs(x) > 3.2) & (y < -8.2) & (y > -10.6) & (z > 3.0), 0.97)
+    lip = skin.mouth & (skin.ring >= 4) & (skin.ring <= 12)
+    end = np.abs(skin.along)
+    corner = 0.43
+    low = corner + (1 - corner) * (1 - end**4)
+    high = corner + (0.15 - corner) * (1 - end**3.0)
+    put(lip & skin.lower, low)
+    put(lip & skin.upper, high)
+    put(lip & ~skin.lower & ~skin.upper, corner)
+    deep = skin.mouth & (skin.ring >= 15)
+    put(deep, np.where(skin.lower, 1.0, np.where(skin.upper, 0.0, 0.5)) * (skin.ring < 17))
+    index = np.array(sorted(values))
+    weight = sheet.extend(index, np.array([values[i] for i in index])[:, None])[:, 0]
+    return np.clip(weight, 0.0, 1.0)
