@@ -14,10 +14,11 @@ from personare.errors import InputError
 FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2,mp3,aac,loas,matroska,webm,ogg,wav,w64,flac,avi,mpegts,mpeg,mpegvideo,flv,asf,aiff,"
            "au,caf,amr,ac3,eac3,dts,mxf,nut,rm,ape,tta,wv,voc,gxf,dv,mpegtsraw,swf,3dostr,ircam,sox,oma,mpc,mpc8,spdif")
 
-# Where an MP3 does not tell its delay: LAME, the usual encoder, adds 576 samples and every decoder 529 (LAME's
-# technical FAQ). Raw AAC never tells; its first block can only overlap with the second, so every encoder sends
-# at least one block of silence ahead.
-MP3_DELAY = 576 + 529
+# Samples of silence that a codec adds in front, for containers that do not tell. MP3: LAME, the usual encoder, adds
+# 576 and every decoder 529 (LAME's technical FAQ); layer II: its filter bank, 512 - 32 + 1; AC-3: the half of its
+# transform that only overlaps. The same holds for the first block of AAC, whose length stands in the stream.
+CODEC_DELAY = {"mp3": 576 + 529, "mp3float": 576 + 529, "mp2": 481, "mp2float": 481, "ac3": 256, "eac3": 256}
+SILENT_FORMATS = ("mp3", "aac", "loas", "mpegts", "mpeg", "flv", "avi", "ac3", "eac3")
 
 # Sound is moved where time stamps and samples differ by more than this (FFmpeg's aresample takes 0.1 s) and left
 # alone below: time stamps in whole milliseconds, and clocks that drift, are not gaps.
@@ -25,6 +26,8 @@ GAP_S = 0.05
 # A jump beyond these is a clock that was set anew, not a gap in the sound.
 LONGEST_GAP_S = 3600.0
 LONGEST_OVERLAP_S = 1.0
+
+MOST_RESTARTS = 100
 
 # NumPy kind and bytes of a sample -> value of silence, full scale; floats are as they should be.
 FULL_SCALE = {"u1": (128, 128), "i2": (0, 2**15), "i4": (0, 2**31), "i8": (0, 2**63)}
@@ -73,7 +76,8 @@ class _Track:
         picture_s: time stamp of the first picture, seconds; None without pictures.
         rate_hz: samples a second, known after start().
         origin_s: time stamp of sound time 0, seconds, known after start().
-        errors, packets: damaged packets and all packets so far.
+        packets: packets so far.
+        errors: damaged ones; those after the last good one, such as tags at the end, are still in late_errors.
     """
 
     name: str
@@ -82,8 +86,9 @@ class _Track:
     picture_s: float | None
     rate_hz: int = 0
     origin_s: float = 0.0
-    errors: int = 0
     packets: int = 0
+    errors: int = 0
+    late_errors: int = 0
 
     @classmethod
     def of(cls, container, name):
@@ -98,9 +103,12 @@ class _Track:
         """Settle time 0 from the first decoded frame."""
         self.rate_hz = first.sample_rate
         begin_s = first.time if first.time is not None else 0.0
-        self.origin_s = begin_s + self._hidden_delay(first) / self.rate_hz
-        if self.picture_s is not None:
-            self.origin_s = self.picture_s
+        delay_s = self._hidden_delay(first) / self.rate_hz
+        if self.picture_s is None:
+            self.origin_s = begin_s + delay_s
+        else:
+            # Where time stamps place sound and picture, they allow for the delay; AVI has none.
+            self.origin_s = self.picture_s + (delay_s if self.format == "avi" else 0.0)
         if abs(begin_s - self.origin_s) > LONGEST_GAP_S:
             raise InputError(self.name, expected="sound and picture that start within an hour of each other",
                              got=f"{abs(begin_s - self.origin_s):.0f} s between them",
@@ -108,9 +116,9 @@ class _Track:
 
     def _hidden_delay(self, first):
         """Samples of delay that the file does not tell of, so that FFmpeg left them in."""
-        if self.format == "mp3" and self.stream.codec_context.name.startswith("mp3") and not self.stream.start_time:
-            return MP3_DELAY
-        return first.samples if self.format in ("aac", "loas") else 0
+        told = self.format not in SILENT_FORMATS or (self.format == "mp3" and self.stream.start_time)
+        codec = self.stream.codec_context.name
+        return 0 if told else first.samples if codec == "aac" else CODEC_DELAY.get(codec, 0)
 
     @property
     def duration_s(self):
@@ -147,19 +155,25 @@ def _frames(container, track):
     """Decoded frames; damaged packets are counted and passed over."""
     import av
 
-    packets = container.demux(track.stream)
-    while True:
+    for _ in range(MOST_RESTARTS):
         try:
-            packet = next(packets, None)
-        except (av.FFmpegError, OSError, ValueError):
+            for packet in container.demux(track.stream):
+                track.packets += 1
+                try:
+                    frames = packet.decode()
+                except (av.FFmpegError, ValueError):
+                    track.late_errors += 1
+                    continue
+                if frames:
+                    track.errors += track.late_errors
+                    track.late_errors = 0
+                yield from frames
             return
-        if packet is None:
+        except (av.FFmpegError, OSError):
             return
-        track.packets += 1
-        try:
-            yield from packet.decode()
-        except (av.FFmpegError, OSError, ValueError):
-            track.errors += 1
+        except IndexError:
+            # PyAV meets a track that its list lacks, as damage can make one up; reading can go on behind it.
+            track.late_errors += 1
 
 
 def _blocks(container, track, first, frames):
@@ -190,7 +204,7 @@ def _warn_of_damage(track, done, promised):
     if promised_s - done_s > 0.1:
         warnings.warn(f"{track.name}: the file ends early, after {done_s:.2f} of {promised_s:.2f} s; export or "
                       "download it again for the rest", SoundWarning, stacklevel=2)
-    elif track.errors > max(3, track.packets // 100):
+    elif track.errors:
         warnings.warn(f"{track.name}: {track.errors} of {track.packets} packets of sound are damaged; the rest "
                       "was read", SoundWarning, stacklevel=2)
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from personare.audio.source import Reading, SoundWarning, check_layout
+from personare.errors import InputError
 
 # Frames decoded together, over all channels: 1 MB of float32.
 BLOCK_VALUES = 2**18
@@ -30,18 +31,44 @@ def open_reading(file, name):
     import soundfile
 
     try:
-        sound = soundfile.SoundFile(file)
+        sound = soundfile.SoundFile(_QuietFile(file))
     except (soundfile.SoundFileError, TypeError, OSError):
         return None
-    if sound.frames <= 0 or sound.format == "MP3":
+    if sound.frames <= 0 or sound.subtype.startswith("MPEG"):
         sound.close()
         return None
     check_layout(name, rate_hz=sound.samplerate, channel_count=sound.channels)
     promised = max(sound.frames, _promised_wav_frames(file, sound))
-    return Reading(sound.samplerate, sound.frames / sound.samplerate, _blocks(sound, name, promised))
+    return Reading(sound.samplerate, sound.frames / sound.samplerate, _blocks(sound, file, name, promised))
 
 
-def _blocks(sound, name, promised):
+class _QuietFile:
+    """A file whose failures look like its end.
+
+    libsndfile calls these from C, where an exception can only be printed; damaged headers make it seek to places
+    before the start.
+    """
+
+    def __init__(self, file):
+        self._file = file
+
+    def seek(self, offset, whence=0):
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+    def tell(self):
+        return self._file.tell()
+
+    def read(self, size=-1):
+        try:
+            return self._file.read(size)
+        except (OSError, ValueError):
+            return b""
+
+
+def _blocks(sound, file, name, promised):
     """Mono blocks up to the end of the file, or to where it can be read."""
     import soundfile
 
@@ -52,7 +79,11 @@ def _blocks(sound, name, promised):
             try:
                 frames = sound.read(frame_count, dtype="float32", always_2d=True)
             except soundfile.SoundFileError:
-                break
+                # libsndfile gives nothing of a block with damage in it; FFmpeg passes over the damaged part.
+                warnings.warn(f"{name}: the file is damaged; what could be read is used, the rest is silent",
+                              SoundWarning, stacklevel=2)
+                yield from _rest(file, name, done)
+                return
             if not len(frames):
                 break
             done += len(frames)
@@ -61,6 +92,21 @@ def _blocks(sound, name, promised):
         warnings.warn(f"{name}: the file ends early, after {done / sound.samplerate:.2f} of "
                       f"{promised / sound.samplerate:.2f} s; export or download it again for the rest",
                       SoundWarning, stacklevel=2)
+
+
+def _rest(file, name, done):
+    """What FFmpeg decodes of the file after its first `done` samples."""
+    from personare.audio import containers
+
+    file.seek(0)
+    try:
+        reading = containers.open_reading(file, name)
+    except InputError:
+        return
+    for block in reading.blocks if reading is not None else ():
+        if done < len(block):
+            yield block[done:]
+        done = max(0, done - len(block))
 
 
 def _mono(frames):

@@ -49,7 +49,7 @@ class Source:
     def __init__(self, source):
         self._path = self._file = None
         if hasattr(source, "read"):
-            self.name = str(getattr(source, "name", "sound"))
+            self.name = _printable(str(getattr(source, "name", "sound")))
             self._file = _seekable(source, self.name)
             return
         try:
@@ -57,7 +57,7 @@ class Source:
         except TypeError:
             raise InputError("sound", expected="a path or a binary file object", got=type(source).__name__,
                              remedy="pass the path of a sound or video file") from None
-        self.name = os.fsdecode(self._path)
+        self.name = _printable(os.fsdecode(self._path))
         with _named_errors(self.name):
             mode = os.stat(self._path).st_mode
             if stat.S_ISDIR(mode):
@@ -84,6 +84,11 @@ class Source:
         finally:
             if self._file is None:
                 file.close()
+
+
+def _printable(name):
+    """The name, or how Python writes it where it would break a one-line message."""
+    return name if name.isprintable() else repr(name)
 
 
 @contextmanager
