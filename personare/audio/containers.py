@@ -33,10 +33,14 @@ MOST_RESTARTS = 100
 FULL_SCALE = {"u1": (128, 128), "i2": (0, 2**15), "i4": (0, 2**31), "i8": (0, 2**63)}
 
 
-def open_reading(file, name):
+def open_reading(file, name, *, known_errors=0):
     """Start to decode the first sound track of a seekable binary file.
 
     Time 0 is the first sample without the encoder's delay; in a file with pictures it is the first picture.
+
+    Args:
+        file, name: the file, and its name for messages.
+        known_errors: damaged packets that another decoder has met in it.
 
     Returns:
         Reading, or None where FFmpeg does not know the format.
@@ -59,6 +63,7 @@ def open_reading(file, name):
                              remedy="the file is damaged or has no samples; export it again")
         check_layout(name, rate_hz=first.sample_rate, channel_count=first.layout.nb_channels)
         track.start(first)
+        track.errors += known_errors
     except BaseException:
         container.close()
         raise

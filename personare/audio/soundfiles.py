@@ -80,8 +80,6 @@ def _blocks(sound, file, name, promised):
                 frames = sound.read(frame_count, dtype="float32", always_2d=True)
             except soundfile.SoundFileError:
                 # libsndfile gives nothing of a block with damage in it; FFmpeg passes over the damaged part.
-                warnings.warn(f"{name}: the file is damaged; what could be read is used, the rest is silent",
-                              SoundWarning, stacklevel=2)
                 yield from _rest(file, name, done)
                 return
             if not len(frames):
@@ -100,7 +98,7 @@ def _rest(file, name, done):
 
     file.seek(0)
     try:
-        reading = containers.open_reading(file, name)
+        reading = containers.open_reading(file, name, known_errors=1)
     except InputError:
         return
     for block in reading.blocks if reading is not None else ():
