@@ -1,0 +1,86 @@
+"""Lighting of fragments, numba kernels. `draw_ref.py` holds their NumPy twins.
+
+Fragments are collected into batches, structures of arrays, so that the arithmetic runs on whole vector registers.
+"""
+
+import numpy as np
+
+from personare.render.compiled import compiled, inlined
+
+# Fragments in a batch, and the columns of a batch. Offsets are unsigned constants: that tells LLVM that no index is
+# negative and no two columns overlap, which it needs to use vector instructions.
+BATCH = 1024
+NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB, WEIGHT = (
+    np.uint64(k * BATCH) for k in range(16))
+
+# How far light of each colour wraps past the terminator at scatter 1: red travels farthest in skin.
+_WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.90), np.float32(0.50), np.float32(0.35)
+_SHARPEST = np.float32(0.02)
+
+_HALF, _ONE, _TWO, _ZERO = np.float32(0.5), np.float32(1), np.float32(2), np.float32(0)
+
+
+@inlined
+def wrapped(cosine, wrap):
+    """max(cosine, 0) with its corner rounded over -wrap..wrap: soft light, equal to Lambert outside."""
+    low = cosine + wrap if cosine > -wrap else _ZERO
+    inside = low if low < _TWO * wrap else _TWO * wrap
+    above = cosine - wrap if cosine > wrap else _ZERO
+    return inside * inside / (np.float32(4) * wrap) + above
+
+
+@compiled("void(float32[::1], uint64, float32[::1])")
+def light_ambient(batch, count, ambient):
+    """Normalise a batch and start its light with the ambient part. ambient: (6,) float32 sky, ground."""
+    for i in range(count):
+        x, y, z = batch[NX + i], batch[NY + i], batch[NZ + i]
+        scale = _ONE / np.sqrt(x * x + y * y + z * z + np.float32(1e-20))
+        x, y, z = x * scale, y * scale, z * scale
+        batch[NX + i], batch[NY + i], batch[NZ + i] = x, y, z
+        u, v = batch[VX + i], batch[VY + i]
+        scale = _ONE / np.sqrt(u * u + v * v + _ONE)
+        facing = (x * u + y * v + z) * scale
+        facing = facing if facing > _ZERO else _ZERO
+        grazing = _ONE - facing if facing < _ONE else _ZERO
+        grazing = grazing * grazing * grazing * grazing
+        # Mirror-like surfaces rise to full reflection at grazing angles, matt ones hardly do.
+        f0, alpha = batch[F0 + i], batch[ALPHA + i]
+        top = (_ONE - alpha) * (_ONE - alpha)
+        mirror = (f0 + (top - f0 if top > f0 else _ZERO) * grazing) * batch[OPEN + i]
+        high = _HALF + _HALF * y
+        mirrored = _HALF + facing * y - _HALF * v * scale
+        mirrored = mirrored if mirrored > _ZERO else _ZERO
+        batch[LR + i] = (batch[R + i] * (ambient[3] + (ambient[0] - ambient[3]) * high)
+                          + mirror * (ambient[3] + (ambient[0] - ambient[3]) * mirrored))
+        batch[LG + i] = (batch[G + i] * (ambient[4] + (ambient[1] - ambient[4]) * high)
+                          + mirror * (ambient[4] + (ambient[1] - ambient[4]) * mirrored))
+        batch[LB + i] = (batch[B + i] * (ambient[5] + (ambient[2] - ambient[5]) * high)
+                          + mirror * (ambient[5] + (ambient[2] - ambient[5]) * mirrored))
+
+
+@compiled("void(float32[::1], uint64, float32, float32, float32, float32, float32, float32, float32)")
+def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
+    """Add one lamp to a batch: diffuse light with a warm terminator, and a GGX highlight."""
+    for i in range(count):
+        x, y, z = batch[NX + i], batch[NY + i], batch[NZ + i]
+        u, v = batch[VX + i], batch[VY + i]
+        scale = _ONE / np.sqrt(u * u + v * v + _ONE)
+        hx, hy, hz = lx + u * scale, ly + v * scale, lz + scale
+        squared = hx * hx + hy * hy + hz * hz + np.float32(1e-6)
+        across = (x * hx + y * hy + z * hz)
+        across = across if across > _ZERO else _ZERO
+        cosine = x * lx + y * ly + z * lz
+        alpha = batch[ALPHA + i] + size * _HALF
+        alpha = alpha if alpha < _ONE else _ONE
+        peak = alpha * alpha
+        spread = (across * across / squared) * (peak - _ONE) + _ONE
+        toward = np.float32(0.25) * squared
+        toward = toward if toward > np.float32(0.1) else np.float32(0.1)
+        lit = cosine if cosine > _ZERO else _ZERO
+        # Visibility and Fresnel in one term, after Karis, Optimizing PBR for Mobile, SIGGRAPH 2015.
+        shine = (batch[F0 + i] * peak / (spread * spread * toward * (np.float32(4) * np.sqrt(alpha) + _TWO))
+                 * lit * batch[OPEN + i])
+        scatter = batch[SCATTER + i]
+        batch[LR + i] += red * (batch[R + i] * wrapped(cosine, scatter * _WRAP_R + _SHARPEST) + shine)
+        batch[LG + i] += green * (batch[G + i] * wrapped(cosine, scatter * _WRAP_G + _SHARPEST) + shine)
+        batch[LB + i] += blue * (batch[B + i] * wrapped(cosine, scatter * _WRAP_B + _SHARPEST) + shine)
