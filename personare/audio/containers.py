@@ -43,7 +43,7 @@ def open_reading(file, name, *, known_errors=0):
         known_errors: damaged packets that another decoder has met in it.
 
     Returns:
-        Reading, or None where FFmpeg does not know the format.
+        Reading, or None where FFmpeg does not know the format or finds nothing in it.
 
     Raises:
         InputError: no sound track, no decodable sound, or an absurd rate or channel count.
@@ -55,6 +55,9 @@ def open_reading(file, name, *, known_errors=0):
     except (av.FFmpegError, OSError, ValueError, OverflowError):
         return None
     try:
+        if not len(container.streams):
+            container.close()
+            return None
         track = _Track.of(container, name)
         frames = _frames(container, track)
         first = next(frames, None)

@@ -5,13 +5,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from personare.audio.resampling import resample, resample_stream
-from personare.audio.source import SoundWarning, Source
+from personare.audio.source import CHUNK_S, SoundWarning, Source
 from personare.errors import InputError
 from personare.types import Audio, AudioStream
 
 __all__ = ["SoundWarning", "load", "open_stream", "resample", "resample_stream"]
-
-CHUNK_S = 4.0
 
 # 2 GiB of float32, three hours at 48 kHz: above this load refuses, and open_stream goes on.
 MOST_LOADED_SAMPLES = 2**29

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 
-from personare.audio.source import Reading, SoundWarning, check_layout
+from personare.audio.source import CHUNK_S, Reading, SoundWarning, check_layout
 from personare.errors import InputError
 
-# Frames decoded together, over all channels: 1 MB of float32.
-BLOCK_VALUES = 2**18
+# Samples decoded together, over all channels: 2 MB of float32.
+MOST_BLOCK_SAMPLES = 2**19
 
 # First bytes of the containers libsndfile knows; MP3 is left to PyAV, which knows the encoder's delay.
 MAGIC = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b".snd", b"caff", b"NIST", b"Creative")
@@ -74,7 +74,7 @@ def _blocks(sound, file, name, promised):
 
     done = 0
     with sound:
-        frame_count = max(1, BLOCK_VALUES // sound.channels)
+        frame_count = min(int(CHUNK_S * sound.samplerate), MOST_BLOCK_SAMPLES // sound.channels)
         while True:
             try:
                 frames = sound.read(frame_count, dtype="float32", always_2d=True)

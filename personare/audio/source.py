@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from personare.errors import InputError
+
+# Length of the pieces that a recording is read in.
+CHUNK_S = 4.0
 
 # More channels than any microphone array in use for speech; 22.2 surround has 24, third-order ambisonics 16.
 MOST_CHANNELS = 64
@@ -48,6 +52,11 @@ class Source:
 
     def __init__(self, source):
         self._path = self._file = None
+        self._open(source)
+        if self._file is not None and self._file is not source:
+            weakref.finalize(self, self._file.close)
+
+    def _open(self, source):
         if hasattr(source, "read"):
             self.name = _printable(str(getattr(source, "name", "sound")))
             self._file = _seekable(source, self.name)
