@@ -34,6 +34,8 @@ HEADER = ("Timecode", "BlendshapeCount", *VALUES)
 # 0.064 rad outwards to both eyes, a property of its eyeballs that is left out here: no weight, no angle.
 YAW_RAD, DOWN_RAD, UP_RAD = 0.604, 0.612, 0.451
 
+# What a reader takes: rates a take can have, and this many times more time than its rows account for.
+SLOWEST_HZ, FASTEST_HZ, _WIDEST_GAPS = 1, 240, 20
 _ROWS = 1024
 _ROW_FORMAT = "%02d:%02d:%02d:%06.3f," + f"{len(VALUES)}," + ",".join(["%.10f"] * len(VALUES)) + "\n"
 
@@ -181,15 +183,15 @@ def _parsed(path, file, columns):
                                 comments=None, ndmin=2)
         except ValueError as error:
             raise unreadable(path, f"in rows up to {number}: {error}") from error
-        if not np.isfinite(values).all():
+        if not (np.isfinite(values).all() and np.isfinite(codes).all()):
             raise unreadable(path, f"a value that is not a number in rows up to {number}")
         yield codes, values
 
 
 def _count(code):
     """Time code as a count of 1/60 s since midnight."""
-    hours, minutes, seconds, frames = code.split(":")
-    return ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * CODE_HZ + float(frames)
+    hours, minutes, seconds, frames = (float(part) for part in code.split(":"))
+    return ((hours * 60 + minutes) * 60 + seconds) * CODE_HZ + frames
 
 
 def _even(path, counts, values):
@@ -199,8 +201,9 @@ def _even(path, counts, values):
     # A take may run past midnight.
     counts = counts + DAY * np.concatenate([[0], np.cumsum(np.diff(counts) < -DAY / 2)])
     steps = np.diff(counts)
-    step = np.median(steps)
-    if not np.isfinite(counts).all() or (steps <= 0).any() or counts[-1] - counts[0] > 8 * step * len(counts):
+    step = np.sort(steps)[(len(steps) - 1) // 2]
+    even = (steps > 0).all() and counts[-1] - counts[0] <= _WIDEST_GAPS * step * len(counts)
+    if not (even and SLOWEST_HZ <= CODE_HZ / step <= FASTEST_HZ):
         raise unreadable(path, "time codes that do not count upwards evenly")
     nearest = [rate for rate in (24.0, 25.0, *ROW_RATES) if abs(step * rate / CODE_HZ - 1) < 0.02]
     fps = nearest[0] if nearest else float(CODE_HZ / step)

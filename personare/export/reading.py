@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from personare.errors import InputError
 
 # One hour of 60 fps curves is 59 MB as arrays and about 170 MB as text; three hours of either fit.
 LARGEST_BYTES = 512 << 20
+# Numbers of JSON take up to sixteen times their text while they are decoded; an hour at 30 fps is 47 MB.
+LARGEST_JSON_BYTES = 128 << 20
 
 
 def checked_size(path, *, limit=LARGEST_BYTES):
@@ -30,6 +34,17 @@ def checked_size(path, *, limit=LARGEST_BYTES):
         raise InputError(path, expected=f"1 byte to {limit >> 20} MB", got="no bytes" if not size else
                          f"{size >> 20} MB", remedy="use a complete file, or split a long take")
     return path
+
+
+def weight_table(rows, width):
+    """(t, width) float32 of t lists of numbers; too large ones become infinite.
+
+    Raises:
+        ValueError: a list has another length.
+    """
+    table = np.array(rows, np.float64).reshape(len(rows), width)
+    with np.errstate(over="ignore"):
+        return table.astype(np.float32)
 
 
 def unreadable(path, reason):

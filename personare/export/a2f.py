@@ -1,0 +1,84 @@
+"""Audio2Face's JSON (.a2f.json): exportFps, facsNames and weightMat, which many Blender and Unreal tools read.
+
+The layout is the one of NVIDIA's Omniverse Audio2Face exporter. It has no place for the pose of the head.
+"""
+
+import numpy as np
+
+from personare.errors import InputError
+from personare.export.reading import LARGEST_JSON_BYTES, checked_size, unreadable, weight_table
+from personare.spaces import ARKIT_52, Space
+from personare.store import atomic_path
+from personare.types import Motion
+
+_FRAMES = 1024
+
+
+def write(path, take, *, progress=None):
+    """Write {"exportFps", "trackPath", "numPoses", "numFrames", "facsNames", "weightMat"}.
+
+    Args:
+        path: where to.
+        take: Take; its name becomes the track path.
+        progress: called with (frames done, frames in total).
+
+    Raises:
+        OutputError: the file could not be written; what was there before is unchanged.
+    """
+    import msgspec
+
+    motion = take.motion
+    head = {"exportFps": float(motion.fps), "trackPath": take.name, "numPoses": len(motion.space),
+            "numFrames": len(motion), "facsNames": motion.space.columns}
+    layout = "[" + ",".join(["%.8g"] * len(motion.space)) + "]"
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        file.write(msgspec.json.encode(head)[:-1] + b',"weightMat":[')
+        for start in range(0, len(motion), _FRAMES):
+            # Six digits after the point; adding zero turns -0.0 into 0.0.
+            rows = np.round(motion.values[start:start + _FRAMES].astype(np.float64), 6) + 0.0
+            text = ",\n".join(layout % tuple(row) for row in rows.tolist())
+            file.write(b",\n" * (start > 0) + text.encode())
+            if progress:
+                progress(start + len(rows), len(motion))
+        file.write(b"]}\n")
+
+
+def read(path):
+    """Read a file of this layout, of Audio2Face or of another tool.
+
+    Columns with the names of ARKit, in upper or lower case, come back in arkit-52 once all 52 are there, and
+    further ones, such as those of the tongue, are left out; other names make a space of their own.
+
+    Args:
+        path: of the .json file.
+
+    Returns:
+        Motion without head pose.
+
+    Raises:
+        InputError: not such a file, or damaged.
+    """
+    path = checked_size(path, limit=LARGEST_JSON_BYTES)
+    document = _decoded(path)
+    names = document.facsNames
+    try:
+        values = weight_table(document.weightMat, len(names))
+        at = {name.lower(): i for i, name in enumerate(names)}
+        known = [at.get(name.lower()) for name in ARKIT_52.columns]
+        if None not in known:
+            return Motion(values[:, known], document.exportFps, ARKIT_52)
+        return Motion(values, document.exportFps, Space(f"a2f-{len(names)}", tuple(names)))
+    except (InputError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def _decoded(path):
+    import msgspec
+
+    # Declared here, so that importing this module stays light.
+    document = msgspec.defstruct("Document", [
+        ("exportFps", float), ("facsNames", list[str]), ("weightMat", list[list[float]])])
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=document)
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
