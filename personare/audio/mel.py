@@ -174,7 +174,8 @@ class LogMelStream:
         end = self._first_sample(count - 1) + self.options.window_length
         missing = end - (self._start + len(self._waiting))
         if missing > 0:
-            self._append(np.zeros(missing, np.float32))
+            # Behind the pre-emphasis, which would make a click of the sudden end.
+            self._waiting = np.concatenate([self._waiting, np.zeros(missing, np.float32)])
         return self._rows_up_to(count)
 
     def _append(self, samples):
@@ -281,7 +282,8 @@ def filter_matrix(options=DEFAULT_MEL):
 def _scaled_window(options):
     """(window_length,) float32, scaled so that a full-scale sine has power 1 in its own bin."""
     n = options.window_length
-    turn = 2.0 * np.pi * np.arange(n) / n
+    # The middle lies on sample n // 2, also where n is odd.
+    turn = 2.0 * np.pi * (np.arange(n) + n % 2 / 2) / n
     shape = {
         "hann": 0.5 - 0.5 * np.cos(turn),
         "hamming": 0.54 - 0.46 * np.cos(turn),
