@@ -1,0 +1,88 @@
+"""The mouth in few numbers: symmetric curves, the lip gap of an average head, and gates that make lips meet."""
+
+import numpy as np
+
+from personare.spaces import ARKIT_52
+
+# What speech moves; a name without Left and Right in ARKit-52 stands for both sides.
+CURVES = (
+    "jawOpen", "jawForward", "mouthClose", "mouthFunnel", "mouthPucker", "mouthSmile", "mouthStretch",
+    "mouthDimple", "mouthFrown", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthPress", "mouthLowerDown", "mouthUpperUp", "cheekPuff", "tongueOut",
+)
+CURVE = {name: i for i, name in enumerate(CURVES)}
+GATES = ("closed", "labiodental", "rest")
+
+# Lip gap in cm of an average head at rest, and what one unit of each curve (both sides) adds to it; linear,
+# measured on the neutral head of ICT-FaceKit.
+REST_GAP_CM = 0.081
+_GAP_CM = {"jawOpen": 2.892, "jawForward": 0.11, "mouthClose": -3.72, "mouthFunnel": 1.083, "mouthPucker": -0.129,
+           "mouthSmile": -0.018, "mouthStretch": -0.036, "mouthDimple": -0.158, "mouthFrown": -0.024,
+           "mouthRollLower": -0.246, "mouthRollUpper": 0.158, "mouthShrugLower": -0.639, "mouthShrugUpper": 0.456,
+           "mouthPress": -0.218, "mouthLowerDown": 0.582, "mouthUpperUp": 0.70, "cheekPuff": -0.01}
+GAP_CM = np.array([_GAP_CM.get(name, 0.0) for name in CURVES], np.float32)
+WIDTH_CM = np.array([{"jawOpen": -0.57, "mouthClose": 0.283, "mouthFunnel": -0.683, "mouthPucker": -0.928,
+                      "mouthSmile": 1.412, "mouthStretch": 1.318, "mouthDimple": 0.168, "mouthFrown": 0.378,
+                      "mouthRollUpper": 0.318, "mouthShrugLower": 0.139, "cheekPuff": -0.56}.get(name, 0.0)
+                     for name in CURVES], np.float32)
+LOWER_CM = np.array([{"jawOpen": -3.52, "jawForward": -0.138, "mouthClose": 3.818, "mouthFunnel": -0.829,
+                      "mouthRollLower": 0.375, "mouthShrugLower": 0.688, "mouthPress": 0.188,
+                      "mouthLowerDown": -0.678, "cheekPuff": 0.068}.get(name, 0.0) for name in CURVES], np.float32)
+
+
+def _pose(**values):
+    pose = np.zeros(len(CURVES), np.float32)
+    for name, value in values.items():
+        pose[CURVE[name]] = value
+    return pose
+
+
+# Lips pressed for p b m; lower lip under the upper teeth for f v. Rounding and spreading stay as they are.
+CLOSED_POSE = _pose(jawOpen=0.06, mouthPress=0.2, mouthRollLower=0.12, mouthRollUpper=0.03)
+LABIODENTAL_POSE = _pose(jawOpen=0.05, mouthRollLower=0.6, mouthShrugLower=0.2, mouthUpperUp=0.2)
+_KEPT = np.array([name in ("mouthPucker", "mouthSmile", "mouthStretch", "mouthDimple", "mouthFrown")
+                  for name in CURVES])
+
+
+def lip_gap_cm(curves):
+    """Distance between the lips of an average head; below 0 they press on each other.
+
+    Args:
+        curves: (..., 18) float32, columns CURVES.
+
+    Returns:
+        (...) float32 in cm.
+    """
+    return curves @ GAP_CM + np.float32(REST_GAP_CM)
+
+
+def constrain(curves, gates):
+    """Pull free mouth curves to closed lips, to lip on teeth and to rest, as far as the gates say.
+
+    At a gate of 1 the lips meet exactly: mouthClose takes what is left of the gap, so that any shape of the
+    jaw and the lips around it ends in contact. In between the gap shrinks in proportion.
+
+    Args:
+        curves: (t, 18) float32 in 0..1, columns CURVES.
+        gates: (t, 3) float32 in 0..1, columns GATES.
+
+    Returns:
+        (t, 18) float32 in 0..1.
+    """
+    closed, labiodental, rest = gates[:, :1], gates[:, 1:2], gates[:, 2:]
+    shaped = curves + labiodental * (np.where(_KEPT, curves, LABIODENTAL_POSE) - curves)
+    open_gap = np.maximum(lip_gap_cm(shaped), 0)
+    shaped = shaped + closed * (np.where(_KEPT, curves, CLOSED_POSE) - shaped)
+    excess = lip_gap_cm(shaped) - open_gap * (1 - closed[:, 0])
+    shaped[:, CURVE["mouthClose"]] += np.where(closed[:, 0] > 0, excess, 0) / -GAP_CM[CURVE["mouthClose"]]
+    return np.clip(shaped * (1 - rest), 0, 1)
+
+
+def arkit_from_curves(curves):
+    """(t, 52) float32 ARKit-52 values of (t, 18) mouth curves; everything else is 0."""
+    values = np.zeros((len(curves), len(ARKIT_52)), np.float32)
+    for i, name in enumerate(CURVES):
+        for column in (name, f"{name}Left", f"{name}Right"):
+            if column in ARKIT_52.columns:
+                values[:, ARKIT_52.index(column)] = curves[:, i]
+    return values

@@ -1,0 +1,141 @@
+"""The built-in method: speech in any language to the mouth curves of ARKit-52.
+
+A small network of temporal convolutions (personare/learn/nets/vox.py) reads log-mel rows and gives free mouth
+curves at 60 frames a second together with three gates: lips closed (p b m), lip on teeth (f v), rest. The
+gates are sharpened and pull the curves to contact (personare/motion/lips.py), since regression alone averages
+closures away. It runs through onnxruntime on one thread; docs/motion/vox.md says what it was checked against.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+import numpy as np
+
+from personare.audio.mel import MelOptions
+from personare.errors import AssetError
+from personare.motion.lips import CURVES, GATES, arkit_from_curves, constrain
+from personare.motion.session import Pipeline, Session
+from personare.store import read_bundle
+
+GRAPH = "model.onnx"
+
+
+@dataclass(frozen=True)
+class VoxOptions:
+    """What the card of a bundle says on how to run it.
+
+    Args:
+        mel: settings of the front end.
+        frames_before, frames_after: context of the network, in frames.
+        gate_gain: (3,) sharpness of each gate, > 0; 1 leaves the network's own probabilities.
+        gate_bias: (3,) logit at which each gate is half closed.
+        hold: share of a gate that spreads to the frames beside it, 0..1, so that a closure lasts.
+        amplitude: factor on the free curves.
+    """
+
+    mel: MelOptions
+    frames_before: int
+    frames_after: int
+    gate_gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gate_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    hold: float = 0.0
+    amplitude: float = 1.0
+
+
+class Vox:
+    """An opened bundle.
+
+    Args:
+        bundle: store.Bundle.
+
+    Attributes:
+        options: VoxOptions.
+        card: the bundle's card.
+    """
+
+    def __init__(self, bundle):
+        self.card = bundle.card
+        self._graph_path = bundle.path(GRAPH)
+        try:
+            self.options = msgspec.convert(bundle.card.config, VoxOptions)
+        except msgspec.ValidationError as error:
+            raise AssetError(f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
+
+    @cached_property
+    def _network(self):
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = 1
+        settings.inter_op_num_threads = 1
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        settings.log_severity_level = 3
+        return onnxruntime.InferenceSession(str(self._graph_path), settings, providers=["CPUExecutionProvider"])
+
+    def session(self, *, fps=30.0):
+        """A new take.
+
+        Args:
+            fps: frames a second, > 0.
+
+        Returns:
+            Session.
+        """
+        return Session(self.pipeline(), fps=fps)
+
+    def pipeline(self):
+        """The Pipeline that sessions run."""
+        options = self.options
+        return Pipeline(mel=options.mel, run=self.run, decode=lambda outputs: decode(outputs, options=options),
+                        frames_before=options.frames_before, frames_after=options.frames_after, reach=1,
+                        space="arkit-52")
+
+    def run(self, rows):
+        """Raw outputs of the network.
+
+        Args:
+            rows: (r, c) float32 log-mel.
+
+        Returns:
+            (t, 21) float32: 18 curves, then 3 gates as logits.
+        """
+        curves, gates = self._network.run(None, {"rows": rows[None]})
+        return np.concatenate([curves[0], gates[0]], axis=1)
+
+
+def decode(outputs, *, options):
+    """ARKit-52 values of the network's raw outputs.
+
+    Args:
+        outputs: (t + 2, 21) float32; the first and the last frame are context only.
+        options: VoxOptions.
+
+    Returns:
+        (t, 52) float32 in 0..1.
+    """
+    curves, logits = outputs[1:-1, : len(CURVES)], outputs[:, len(CURVES) :]
+    assert logits.shape[1] == len(GATES)
+    gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
+    gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
+    beside = np.maximum(gates[:-2], gates[2:]) * np.float32(options.hold)
+    gates = np.maximum(gates[1:-1], beside)
+    free = np.clip(curves * np.float32(options.amplitude), 0, 1)
+    return arkit_from_curves(constrain(free, gates))
+
+
+def open_vox(path=None):
+    """Open the built-in model, or another bundle of the same method.
+
+    Args:
+        path: folder of a bundle; default the one that ships with personare.
+
+    Returns:
+        Vox.
+
+    Raises:
+        AssetError: the bundle is missing, damaged, or of a newer version.
+    """
+    from personare.assets import builtin_path
+
+    return Vox(read_bundle(builtin_path("vox") if path is None else path))

@@ -1,0 +1,37 @@
+"""Augmentation keeps length and range, is seeded, and leaves silence alone where nothing is added."""
+
+import numpy as np
+
+from personare.learn.augment import AugmentOptions, degrade, warp_bands
+
+NONE = AugmentOptions(noise=0, room=0, colour=0, band=0, codec=0, clipping=0, warp=0, mask=0, level_db=(-20, -20))
+
+
+def test_degraded_sound_has_the_same_length_and_is_seeded():
+    sound = np.random.default_rng(0).uniform(-0.1, 0.1, 15000).astype(np.float32)
+    options = AugmentOptions(noise=1, room=1, colour=1, band=1, codec=1, clipping=1)
+    for seed in range(8):
+        once, again = (degrade(sound, lambda: sound[::-1], np.random.default_rng(seed), options) for _ in range(2))
+        assert once.shape == sound.shape
+        assert once.dtype == np.float32
+        assert np.isfinite(once).all()
+        assert np.abs(once).max() <= 1
+        np.testing.assert_array_equal(once, again)
+
+
+def test_level_is_set():
+    sound = (0.01 * np.sin(np.arange(15000) * 0.3)).astype(np.float32)
+    loud = degrade(sound, None, np.random.default_rng(0), NONE)
+    np.testing.assert_allclose(np.sqrt((loud**2).mean()), 0.1, rtol=0.02)
+
+
+def test_silence_without_noise_stays_silent():
+    assert not degrade(np.zeros(15000, np.float32), None, np.random.default_rng(0), NONE).any()
+
+
+def test_warping_moves_a_peak_and_keeps_the_shape():
+    rows = np.tile(np.exp(-(((np.arange(64) - 30) / 3) ** 2)), (5, 1)).astype(np.float32)
+    options = AugmentOptions(warp=1, mask=0)
+    peaks = {int(warp_bands(rows, np.random.default_rng(seed), options)[0].argmax()) for seed in range(20)}
+    assert min(peaks) < 29
+    assert max(peaks) > 31

@@ -1,0 +1,51 @@
+"""Shards come back as they were written; batches are seeded and their targets stand where the sound is."""
+
+import numpy as np
+import pytest
+
+from personare.audio.mel import MelOptions
+from personare.learn.data import Sampler, read_shard, write_shard
+from personare.learn.phones import PHONE_ID
+
+pytest.importorskip("torch", reason="the network's config is defined beside the network")
+from personare.learn.nets.vox import VoxConfig  # noqa: E402
+
+MEL = MelOptions(band_count=16, rate_hz=120.0)
+CONFIG = VoxConfig(band_count=16, width=8, dilations=(1,), aheads=(1,))
+
+
+def bursts():
+    """One utterance: a loud vowel between 0.5 and 1 s, and again from 1.5 to 2 s, of 2.5 s."""
+    time = np.arange(40000) / 16000
+    on = ((time > 0.5) & (time < 1)) | ((time > 1.5) & (time < 2))
+    a = PHONE_ID["AA"]
+    return (0.3 * on * np.sin(2 * np.pi * 440 * time)).astype(np.float32), [(0, 0, 0.5), (a, 0.5, 1), (0, 1, 1.5), (a, 1.5, 2)], "toy"
+
+
+def test_a_shard_comes_back(tmp_path):
+    write_shard(tmp_path / "a.npz", [bursts(), bursts()])
+    first, second = read_shard(tmp_path / "a.npz")
+    np.testing.assert_allclose(first.samples / 32767, bursts()[0], atol=1e-4)
+    assert second.phones.tolist() == [row[0] for row in bursts()[1]]
+    np.testing.assert_allclose(second.ends_s, [0.5, 1, 1.5, 2])
+    assert second.speaker == "toy"
+
+
+def sampler(tmp_path, seed):
+    write_shard(tmp_path / "a.npz", [bursts()])
+    return Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, config=CONFIG, frame_count=60, augment=None, seed=seed)
+
+
+def test_targets_stand_where_the_sound_is(tmp_path):
+    batch = sampler(tmp_path, 3).batch(16)
+    # The row a frame is centred on: the middle one of the stem's three, after the context.
+    centre = 2 * CONFIG.frames_before + 1 + 2 * np.arange(60)
+    energy = batch.rows[:, centre].max(axis=2)
+    vowel = batch.phones == PHONE_ID["AA"]
+    assert ((energy > -8) == vowel).mean() > 0.97
+
+
+def test_batches_are_seeded(tmp_path):
+    one, two = sampler(tmp_path, 3).batch(2), sampler(tmp_path, 3).batch(2)
+    np.testing.assert_array_equal(one.rows, two.rows)
+    assert one.rows.shape == (2, 2 * (1 + 60 + 1) + 1, 16)

@@ -1,0 +1,76 @@
+"""The network learns a toy problem; the exported graph equals it; its context is what its config says."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra personare[learn]")
+pytest.importorskip("onnx", reason="export needs the extra personare[learn]")
+
+from personare.learn.data import Batch  # noqa: E402
+from personare.learn.export import Folded, onnx_bytes  # noqa: E402
+from personare.learn.loop import TrainOptions, train  # noqa: E402
+from personare.learn.nets.vox import Vox, VoxConfig  # noqa: E402
+
+CONFIG = VoxConfig(band_count=8, width=48, dilations=(1, 2), aheads=(1, 0), dropout=0.0)
+CONTEXT = CONFIG.frames_before + CONFIG.frames_after
+
+
+class Toy:
+    """Frames with sound in the upper bands are closed, with phone 1; nothing else happens."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def batch(self, size):
+        """A Batch of 40 frames."""
+        closed = self.rng.random((size, 40 + CONTEXT)) < 0.3
+        rows = self.rng.normal(0, 0.3, (size, 2 * (40 + CONTEXT) + 1, 8)).astype(np.float32)
+        rows[:, 1::2, 4:] += 3 * closed[:, :, None]
+        closed = closed[:, CONFIG.frames_before :][:, :40]
+        gates = np.zeros((size, 40, 3), np.float32)
+        gates[:, :, 0] = closed
+        return Batch(rows, np.zeros((size, 40, 18), np.float32), gates, closed.astype(np.int64), np.ones(size, np.float32))
+
+
+def test_a_toy_problem_is_learned(tmp_path):
+    network = Vox(CONFIG)
+    options = TrainOptions(steps=150, batch_size=8, learning_rate=1e-2, average=0.9, half_precision=False)
+    train(network, Toy, options, checkpoint=tmp_path / "c.pt")
+    batch = Toy(99).batch(4)
+    with torch.no_grad():
+        curves, gates, phones = network(torch.from_numpy(batch.rows))
+    assert ((gates[:, :, 0].numpy() > 0) == (batch.gates[:, :, 0] > 0)).mean() > 0.97
+    assert (phones.argmax(2).numpy() == batch.phones).mean() > 0.97
+    assert curves.abs().mean() < 0.05
+
+
+def test_the_graph_equals_the_network():
+    import onnxruntime
+
+    torch.manual_seed(0)
+    network = Vox(CONFIG, mean=torch.full((8,), -3.0), std=torch.full((8,), 2.0))
+    with torch.no_grad():
+        network.train()(torch.randn(4, 41, 8))
+    folded = Folded(network.eval())
+    session = onnxruntime.InferenceSession(onnx_bytes(folded), providers=["CPUExecutionProvider"])
+    rows = torch.randn(1, 2 * (20 + CONTEXT) + 1, 8)
+    with torch.no_grad():
+        expected = folded(rows)
+        original = network(rows)
+    for got, want, near in zip(session.run(None, {"rows": rows.numpy()}), expected, original, strict=False):
+        np.testing.assert_allclose(got, want, atol=1e-5)
+        np.testing.assert_allclose(got, near, atol=2e-2)
+
+
+def test_context_is_as_declared():
+    network = Vox(CONFIG).eval()
+    rows = torch.randn(1, 2 * (9 + CONTEXT) + 1, 8)
+    with torch.no_grad():
+        before = network(rows)[1]
+        assert before.shape == (1, 9, 3)
+        middle = 4
+        first, last = 2 * middle, 2 * (middle + CONTEXT) + 2
+        for row, changes in ((first - 1, False), (first, True), (last, True), (last + 1, False)):
+            other = rows.clone()
+            other[:, row] += 5
+            assert bool((network(other)[1][:, middle] != before[:, middle]).any()) is changes

@@ -1,0 +1,146 @@
+"""The built-in model: rest in silence, whole equals chunked, its card, and real speech where there is some."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personare.assets import builtin_path
+from personare.errors import AssetError
+from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain, lip_gap_cm
+from personare.motion.vox import open_vox
+from personare.spaces import ARKIT_52
+
+
+@pytest.fixture(scope="module")
+def vox():
+    return open_vox()
+
+
+def motion_of(method, sound, fps=30.0, cuts=()):
+    """(t, 52) of a sound pushed in the pieces that cuts make."""
+    take = method.session(fps=fps)
+    edges = [0, *sorted(cuts), len(sound)]
+    pieces = [take.push(sound[a:b]).values for a, b in pairwise(edges)]
+    return np.concatenate([*pieces, take.finish().values])
+
+
+def babble(seconds, seed=0):
+    """Voiced bursts with formants that wander: not speech, but it moves the mouth."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * 16000)) / 16000
+    open_again = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * time)
+    sound = sum(np.sin(2 * np.pi * 120 * h * time) * np.exp(-(((120 * h - f) / 250) ** 2))
+                for f in (700, 1200, 2600) for h in range(1, 30))
+    return (0.1 * open_again * sound + 0.001 * rng.standard_normal(len(time))).astype(np.float32)
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_silence_leaves_the_mouth_at_rest(vox, fps):
+    assert np.abs(motion_of(vox, np.zeros(48000, np.float32), fps)).max() < 0.02
+
+
+def test_noise_alone_leaves_the_mouth_at_rest(vox):
+    noise = 0.003 * np.random.default_rng(1).standard_normal(48000).astype(np.float32)
+    assert motion_of(vox, noise)[:, ARKIT_52.index("jawOpen")].max() < 0.03
+
+
+def test_open_vowels_open_the_mouth_and_pauses_close_it(vox):
+    sound = np.concatenate([np.zeros(16000, np.float32), babble(1.0), np.zeros(16000, np.float32)])
+    jaw = motion_of(vox, sound)[:, ARKIT_52.index("jawOpen")]
+    assert jaw[30:60].max() > 0.1
+    assert max(jaw[:24].max(), jaw[70:].max()) < 0.02
+
+
+@settings(max_examples=8, deadline=None)
+@given(cuts=st.lists(st.integers(0, 64000), max_size=8))
+def test_chunks_of_any_size_give_the_same_motion(vox, cuts):
+    sound = babble(4.0)
+    np.testing.assert_allclose(motion_of(vox, sound, cuts=cuts), motion_of(vox, sound), atol=1e-5)
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_look_ahead_is_as_declared(vox, fps):
+    sound, frame = babble(3.0), 40
+    limit = frame / fps + vox.session(fps=fps).look_ahead_s
+    whole = motion_of(vox, sound, fps)
+    later, sooner = sound.copy(), sound.copy()
+    later[int(np.ceil(limit * 16000)) + 1 :] *= -0.1
+    sooner[int((limit - 0.04) * 16000) :] *= -0.1
+    assert np.abs(motion_of(vox, later, fps)[: frame + 1] - whole[: frame + 1]).max() < 1e-6
+    assert np.abs(motion_of(vox, sooner, fps)[frame] - whole[frame]).max() > 1e-6
+    assert vox.session(fps=fps).look_ahead_s <= 0.160
+
+
+def test_values_are_shares_and_twins_are_equal(vox):
+    values = motion_of(vox, babble(2.0))
+    assert values.min() >= 0
+    assert values.max() <= 1
+    left = values[:, ARKIT_52.index("mouthSmileLeft")]
+    np.testing.assert_array_equal(left, values[:, ARKIT_52.index("mouthSmileRight")])
+
+
+def test_the_card_lists_its_sources(vox):
+    licences = {source["name"]: source["licence"] for source in vox.card.sources}
+    assert any("CC0" in licence for licence in licences.values())
+    assert all(licences.values())
+    assert vox.card.method == "vox"
+    assert sum(path.stat().st_size for path in builtin_path("vox").iterdir()) < 5.5e6
+
+
+def test_a_changed_graph_is_refused(tmp_path):
+    for path in builtin_path("vox").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with open(tmp_path / "model.onnx", "ab") as file:
+        file.write(b"x")
+    with pytest.raises(AssetError, match="differs from the hash on its card"):
+        open_vox(tmp_path)
+
+
+def test_an_unknown_setting_on_the_card_is_refused(tmp_path):
+    for path in builtin_path("vox").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    card = json.loads((tmp_path / "card.json").read_text())
+    del card["config"]["frames_before"]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(AssetError, match="frames_before"):
+        open_vox(tmp_path)
+
+
+def test_lips_meet_wherever_the_gate_says_closed():
+    free = np.random.default_rng(0).uniform(0, 0.3, (200, len(CURVES))).astype(np.float32)
+    free[:, CURVE["jawOpen"]] += 0.1
+    closed = constrain(free, np.tile(np.float32([1, 0, 0]), (200, 1)))
+    np.testing.assert_allclose(lip_gap_cm(closed), 0, atol=1e-5)
+    half = constrain(free, np.tile(np.float32([0.5, 0, 0]), (200, 1)))
+    np.testing.assert_allclose(lip_gap_cm(half), np.maximum(lip_gap_cm(free), 0) / 2, atol=1e-5)
+
+
+def test_gates_at_zero_change_nothing_and_rest_is_rest():
+    free = np.random.default_rng(0).uniform(0, 1, (50, len(CURVES))).astype(np.float32)
+    np.testing.assert_array_equal(constrain(free, np.zeros((50, 3), np.float32)), free)
+    np.testing.assert_array_equal(constrain(free, np.tile(np.float32([0.3, 0.3, 1]), (50, 1))), 0)
+
+
+def test_both_sides_follow_a_symmetric_curve():
+    values = arkit_from_curves(np.eye(len(CURVES), dtype=np.float32))
+    smile = values[CURVE["mouthSmile"]]
+    assert [ARKIT_52.columns[i] for i in np.flatnonzero(smile)] == ["mouthSmileLeft", "mouthSmileRight"]
+    assert (values.sum(axis=1) > 0).all()
+
+
+def test_lips_close_on_p_b_m_of_real_speech(vox, shared):
+    from personare.audio.load import load
+    from personare.audio.resampling import resample
+
+    audio = load(shared / "data/speech/ljspeech/LJ001-0002.flac")
+    values = motion_of(vox, resample(audio, 16000).samples, fps=60.0)
+    columns = [name if name in ARKIT_52.columns else f"{name}Left" for name in CURVES]
+    symmetric = values[:, ARKIT_52.indices(columns)]
+    gap = lip_gap_cm(symmetric)
+    times = [line.split() for line in (shared / "bench/labels/LJ001-0002.lab").read_text().splitlines()]
+    lips = [gap[int((float(a) - 0.03) * 60) : int((float(b) + 0.03) * 60) + 1].min() for a, b, p in times if p in "PBM"]
+    assert np.mean(np.array(lips) < 0.17) >= 0.5
