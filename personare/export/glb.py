@@ -50,8 +50,8 @@ def write(path, take, *, progress=None):
     document |= buffer.tables()
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         _write_chunks(file, path, document, buffer)
-    if progress:
-        progress(len(motion), len(motion))
+        if progress:
+            progress(len(motion), len(motion))
 
 
 def _checked(take):

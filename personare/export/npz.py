@@ -33,8 +33,8 @@ def write(path, take, *, progress=None):
         arrays["head_pose"] = motion.head_pose
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
-    if progress:
-        progress(len(motion), len(motion))
+        if progress:
+            progress(len(motion), len(motion))
 
 
 def read(path):
