@@ -231,23 +231,22 @@ def slopes(screen, nearness, a, b, c, area):
     return (u * vy - v * uy) / area, (v * ux - u * vx) / area
 
 
-@compiled("void(int32[:,::1], float32[::1], int32[:,::1], int32[::1], int64, int64, int64,"
-          "int64[:,::1], int32[:,::1])")
-def fill_band(screen, nearness, triangles, listed, width, first_row, row_count, samples, touched):
+@compiled("void(int32[:,::1], float32[::1], int32[:,::1], int32[::1], int64, int64, int64, int64, int64,"
+          "int64[::1], int32[:,::1])")
+def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row, row_count, samples, touched):
     """Draw the listed triangles into the samples of one band of pixel rows.
 
     Args:
         screen, nearness, triangles: as in bin_triangles.
-        listed: (n,) int32 triangles of this band.
+        listed: (n,) int32 triangles; those of this band are start <= i < stop.
         width: pixels in a row.
         first_row, row_count: the band.
-        samples: (row_count, 4 * (w + 4)) int64 in and out, keys as in cover_block, four to a pixel, 0 for
-            none; what lies right of the picture is scratch.
+        samples: (row_count * (w + 4) * 4,) int64 in and out, keys as in cover_block, four to a pixel, 0 for
+            none; the four pixels right of the picture are scratch.
         touched: (row_count, 2) int32 in and out, first and last pixel column that may hold something.
     """
-    flat = samples.reshape(-1)
-    for n in range(listed.shape[0]):
-        t = np.uint32(listed[n])
+    for n in range(start, stop):
+        t = np.uint32(listed[np.uint64(n)])
         a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
         area = doubled_area(screen, a, b, c)
         if area > 0:
@@ -276,13 +275,13 @@ def fill_band(screen, nearness, triangles, listed, width, first_row, row_count, 
                       down[1] * (y - by) + right[1] * (x - bx) + bias[1],
                       down[2] * (y - cy) + right[2] * (x - cx) + bias[2])
                 near = np.float32(nearness[a] + slope_x * np.float64(x - ax) + slope_y * np.float64(y - ay))
-                start = np.uint64(row * samples.shape[1] + column * 4)
+                first = np.uint64((row * (width + 4) + column) * 4)
                 if small:
-                    cover_block(flat, start, number,
+                    cover_block(samples, first, number,
                                 (np.int32(at[0]), np.int32(at[1]), np.int32(at[2])),
                                 (np.int32(right[0]), np.int32(right[1]), np.int32(right[2])),
                                 (np.int32(down[0]), np.int32(down[1]), np.int32(down[2])),
                                 near, np.float32(slope_x), np.float32(slope_y), limits)
                 else:
-                    cover_block_wide(flat, start, number, at, right, down, near, np.float32(slope_x),
+                    cover_block_wide(samples, first, number, at, right, down, near, np.float32(slope_x),
                                      np.float32(slope_y), limits)

@@ -23,7 +23,7 @@ class Scene:
         attributes: (v, 8) float32: normal (filled in for each frame), openness, linear RGB, 0.
         uv: (v, 2) float32.
         triangle_material: (f,) int32.
-        materials: (m, 8) float32: 1 1 1 (tint of the texture), reflectance, GGX alpha, scatter, 0, 0.
+        materials: (m, 3) float32: reflectance, GGX alpha, scatter.
         textures: (m, 3) int64: start in texels, width, height; 0 wide for none.
         texels: (n,) float32 linear RGB.
         two_sided: (f,) bool.
@@ -116,10 +116,9 @@ def _vertex_looks(surface):
 
 
 def _material_table(materials):
-    table = np.zeros((len(materials), 8), np.float32)
+    table = np.zeros((len(materials), 3), np.float32)
     for row, material in zip(table, materials, strict=True):
-        row[:3] = 1
-        row[3:6] = material.specular, max(material.roughness**2, _SMOOTHEST_ALPHA), material.scatter
+        row[:] = material.specular, max(material.roughness**2, _SMOOTHEST_ALPHA), material.scatter
     return table
 
 

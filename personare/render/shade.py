@@ -10,8 +10,9 @@ from personare.render.compiled import compiled, inlined
 # Fragments in a batch, and the columns of a batch. Offsets are unsigned constants: that tells LLVM that no index is
 # negative and no two columns overlap, which it needs to use vector instructions.
 BATCH = 1024
-NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB, WEIGHT = (
-    np.uint64(k * BATCH) for k in range(16))
+COLUMNS = 15
+NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB = (
+    np.uint64(k * BATCH) for k in range(COLUMNS))
 
 # How far light of each colour wraps past the terminator at scatter 1: red travels farthest in skin.
 _WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.90), np.float32(0.50), np.float32(0.35)
@@ -29,7 +30,7 @@ def wrapped(cosine, wrap):
     return inside * inside / (np.float32(4) * wrap) + above
 
 
-@compiled("void(float32[::1], uint64, float32[::1])")
+@inlined
 def light_ambient(batch, count, ambient):
     """Normalise a batch and start its light with the ambient part. ambient: (6,) float32 sky, ground."""
     for i in range(count):
@@ -58,7 +59,7 @@ def light_ambient(batch, count, ambient):
                           + mirror * (ambient[5] + (ambient[2] - ambient[5]) * mirrored))
 
 
-@compiled("void(float32[::1], uint64, float32, float32, float32, float32, float32, float32, float32)")
+@inlined
 def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
     """Add one lamp to a batch: diffuse light with a warm terminator, and a GGX highlight."""
     for i in range(count):
@@ -84,3 +85,19 @@ def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
         batch[LR + i] += red * (batch[R + i] * wrapped(cosine, scatter * _WRAP_R + _SHARPEST) + shine)
         batch[LG + i] += green * (batch[G + i] * wrapped(cosine, scatter * _WRAP_G + _SHARPEST) + shine)
         batch[LB + i] += blue * (batch[B + i] * wrapped(cosine, scatter * _WRAP_B + _SHARPEST) + shine)
+
+
+@compiled("void(float32[::1], uint64, float32[:,::1], float32[::1])")
+def light_fragments(batch, count, lamps, ambient):
+    """Light a batch: read its columns NX..VY, write LR, LG, LB.
+
+    Args:
+        batch: (COLUMNS * BATCH,) float32; normals are normalised in place.
+        count: fragments in it.
+        lamps: (l, 8) float32: unit direction, colour, size, 0.
+        ambient: (6,) float32 sky and ground.
+    """
+    light_ambient(batch, count, ambient)
+    for k in range(lamps.shape[0]):
+        light_lamp(batch, count, lamps[k, 0], lamps[k, 1], lamps[k, 2], lamps[k, 3], lamps[k, 4], lamps[k, 5],
+                   lamps[k, 6])

@@ -1,0 +1,131 @@
+"""The kernels of draw.py and shade.py in NumPy: the fallback where numba cannot be imported, and the tests' measure."""
+
+import numpy as np
+
+from personare.render.light import TONE_LIMIT, TONE_STEPS
+from personare.render.raster_ref import FIRST, SAMPLE_X, SAMPLE_Y, sample_keys_ref
+
+# The constants of draw.py and shade.py, repeated here because this file must not import numba.
+FLATTEST_COSINE = np.float32(0.75)
+WRAP = np.array([0.90, 0.50, 0.35], np.float32)
+SHARPEST = np.float32(0.02)
+
+_BAND_PIXELS = 2**18
+
+
+def draw_ref(screen, nearness, triangles, attributes, uv, triangle_material, materials, textures, texels, two_sided,
+             view, lamps, ambient, backdrop, tones, picture):
+    """draw.draw."""
+    h, w = picture.shape[:2]
+    rows = max(1, _BAND_PIXELS // w)
+    for first in range(0, h, rows):
+        count = min(rows, h - first)
+        keys = sample_keys_ref(screen, nearness, triangles, two_sided, w, first, count)
+        found = collect_ref(keys, first, triangles, attributes, triangle_material, view[4])
+        if not len(found[0]):
+            continue
+        row, column, t, x, y, weight = found
+        of, front = shares_ref(screen, nearness, triangles[t], x, y)
+        looks = np.einsum("nkc,nk->nc", attributes[triangles[t]], of)
+        material = triangle_material[t]
+        albedo = looks[:, 4:7] * paint_ref(triangles[t], of, uv, textures[material], texels)
+        ray = np.stack([(view[1] - x.astype(np.float32) * view[3]) * view[0],
+                        (y.astype(np.float32) * view[3] - view[2]) * view[0], np.ones(len(x), np.float32)], 1)
+        light = light_ref(looks[:, :3] * front[:, None], albedo, looks[:, 3], materials[material], ray, lamps, ambient)
+        line = np.zeros((count, w, 4), np.float32)
+        np.add.at(line, (row, column), np.concatenate([light, np.ones((len(t), 1), np.float32)], 1) * weight[:, None])
+        covered = line[..., 3] > 0
+        band = slice(first, first + count)
+        mixed = line[covered, :3] + (1 - line[covered, 3:]) * backdrop[band][covered]
+        step = np.nan_to_num(mixed * np.float32(TONE_STEPS / TONE_LIMIT) + np.float32(0.5))
+        picture[band][covered] = tones[np.clip(step, 0, TONE_STEPS - 1).astype(np.int64)]
+
+
+def collect_ref(keys, first_row, triangles, attributes, triangle_material, steepest):
+    """draw.collect for all rows at once: row, column, triangle, x, y and weight of each fragment."""
+    row, column = np.nonzero(keys.any(axis=2))
+    key = keys[row, column]
+    t = np.where(key > 0, FIRST - (key & 0xFFFFFFFF), -1)                     # (n, 4)
+    same = t[:, :, None] == t[:, None, :]                                     # (n, 4, 4)
+    whole = same[:, 0].all(axis=1)
+    merged = whole | _same_surface(key, t, triangles, attributes, triangle_material, steepest)
+    later = np.triu(np.ones((4, 4), bool), 1)
+    commonest = np.argmax((same & later).sum(axis=2), axis=1)
+    first = ~(same & later.T).any(axis=2) & (t >= 0)
+    first[merged] = np.arange(4) == commonest[merged, None]
+    n, s = np.nonzero(first)
+    count = same[n, s].sum(axis=1)
+    x = np.where(merged[n], 128, (same[n, s] * SAMPLE_X).sum(axis=1) // count) + column[n] * 256
+    y = np.where(merged[n], 128, (same[n, s] * SAMPLE_Y).sum(axis=1) // count) + (row[n] + first_row) * 256
+    weight = np.where(merged[n], 1, count * 0.25).astype(np.float32)
+    return row[n], column[n], t[n, s], x, y, weight
+
+
+def _same_surface(key, t, triangles, attributes, triangle_material, steepest):
+    covered = key.min(axis=1) > 0
+    near, far = ((k(key, axis=1) >> 32).astype(np.int32).view(np.float32) for k in (np.max, np.min))
+    normal = attributes[triangles[t, 0], :3]                                  # (n, 4, 3)
+    cosine = (normal[:, :1] * normal).sum(axis=2)
+    flat = (t == t[:, :1]) | ((cosine >= FLATTEST_COSINE) & (triangle_material[t] == triangle_material[t[:, :1]]))
+    return covered & (near - far <= steepest * near) & flat.all(axis=1)
+
+
+def shares_ref(screen, nearness, corners, x, y):
+    """draw.shares for (n, 3) corners: (n, 3) float32 shares and (n,) 1 for front, -1 for back."""
+    offset = screen[corners] - np.stack([x, y], 1)[:, None]
+    (ax, ay), (bx, by), (cx, cy) = offset[:, 0].T, offset[:, 1].T, offset[:, 2].T
+    of = np.stack([bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay], 1)
+    front = np.where(of.sum(axis=1) < 0, np.float32(1), np.float32(-1))
+    of = np.maximum(-front[:, None] * of.astype(np.float32) * nearness[corners], 0)
+    return of / of.sum(axis=1, keepdims=True), front
+
+
+def paint_ref(corners, of, uv, texture, texels):
+    """draw.paint: (n, 3) float32 colour of the texture at each fragment, 1 where there is none."""
+    paint = np.ones((len(corners), 3), np.float32)
+    has = texture[:, 1] > 0
+    start, w, h = texture[has].T
+    u, v = np.einsum("nkc,nk->cn", uv[corners[has]], of[has])
+    x, y = (u - np.floor(u)) * w - 0.5, (1 - (v - np.floor(v))) * h - 0.5
+    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    across, down = (x - left)[:, None], (y - top)[:, None]
+    x0, x1 = np.clip(left, 0, w - 1), np.minimum(left + 1, w - 1)
+    y0, y1 = np.clip(top, 0, h - 1), np.minimum(top + 1, h - 1)
+
+    def at(y, x):
+        return texels[(start + (y * w + x) * 3)[:, None] + np.arange(3)]
+
+    paint[has] = ((at(y0, x0) * (1 - across) + at(y0, x1) * across) * (1 - down)
+                  + (at(y1, x0) * (1 - across) + at(y1, x1) * across) * down)
+    return paint
+
+
+def light_ref(normal, albedo, openness, material, ray, lamps, ambient):
+    """shade.light_fragments: (n, 3) float32 light of fragments."""
+    f0, alpha, scatter = material.T
+    normal = normal / np.sqrt((normal * normal).sum(axis=1, keepdims=True) + np.float32(1e-20))
+    ray = ray / np.sqrt((ray * ray).sum(axis=1, keepdims=True))
+    facing = np.maximum((normal * ray).sum(axis=1), 0)
+    mirror = f0 + np.maximum((1 - alpha) ** 2 - f0, 0) * np.maximum(1 - facing, 0) ** 4
+    mirrored = np.maximum(0.5 + facing * normal[:, 1] - 0.5 * ray[:, 1], 0)
+    sky, ground = ambient[:3], ambient[3:]
+    light = (albedo * (ground + (sky - ground) * (0.5 + 0.5 * normal[:, 1:2]))
+             + (mirror * openness)[:, None] * (ground + (sky - ground) * mirrored[:, None]))
+    for lamp in lamps:
+        cosine = (normal * lamp[:3]).sum(axis=1)
+        half = ray + lamp[:3]
+        squared = (half * half).sum(axis=1) + np.float32(1e-6)
+        across = np.maximum((normal * half).sum(axis=1), 0)
+        wide = np.minimum(alpha + lamp[6] * 0.5, 1)
+        spread = across * across / squared * (wide * wide - 1) + 1
+        toward = np.maximum(0.25 * squared, 0.1)
+        shine = (f0 * wide * wide / (spread * spread * toward * (4 * np.sqrt(wide) + 2))
+                 * np.maximum(cosine, 0) * openness)
+        wrap = scatter[:, None] * WRAP + SHARPEST
+        light = light + lamp[3:6] * (albedo * wrapped_ref(cosine[:, None], wrap) + shine[:, None])
+    return light.astype(np.float32)
+
+
+def wrapped_ref(cosine, wrap):
+    """shade.wrapped."""
+    return np.clip(cosine + wrap, 0, 2 * wrap) ** 2 / (4 * wrap) + np.maximum(cosine - wrap, 0)

@@ -1,0 +1,180 @@
+"""Samples to fragments: what each pixel shows, and what the lighting needs to know there. Numba kernels.
+
+A pixel whose four samples lie on one smooth surface becomes one fragment; at edges every triangle in it becomes
+one, weighted by its samples. `draw_ref.py` holds the NumPy twins.
+"""
+
+import numpy as np
+
+from personare.render.compiled import inlined
+from personare.render.raster import FIRST, SAMPLE_X, SAMPLE_Y
+from personare.render.shade import ALPHA, F0, NX, NY, NZ, OPEN, SCATTER, VX, VY, B, G, R
+
+# Two triangles of one smooth surface have normals less than about 40 degrees apart.
+FLATTEST_COSINE = np.float32(0.75)
+
+_HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
+_LOW_WORD = np.int64(2**32 - 1)
+_I1, _I2, _I3 = np.uint64(1), np.uint64(2), np.uint64(3)
+
+
+@inlined
+def differ(t, other, attributes, triangles, triangle_material):
+    """Whether two triangles meet at an edge or belong to different materials; not so for one and the same."""
+    if t == other:
+        return False
+    t, other = np.uint32(t), np.uint32(other)
+    a, b = np.uint32(triangles[t, 0]), np.uint32(triangles[other, 0])
+    cosine = (attributes[a, 0] * attributes[b, 0] + attributes[a, 1] * attributes[b, 1]
+              + attributes[a, 2] * attributes[b, 2])
+    return cosine < FLATTEST_COSINE or triangle_material[t] != triangle_material[other]
+
+
+@inlined
+def depths_differ(k0, k1, k2, k3, steepest):
+    """Whether a sample (keys k) is empty, or their depths too far apart for one surface."""
+    far, near = k0, k0
+    for k in (k1, k2, k3):
+        far = k if k < far else far
+        near = k if k > near else near
+    nearest = np.int32(near >> 32).view(np.float32)
+    return far == 0 or nearest - np.int32(far >> 32).view(np.float32) > steepest * nearest
+
+
+@inlined
+def triangle_of(key):
+    """Triangle number of a sample key, -1 for an empty one."""
+    return FIRST - (key & _LOW_WORD) if key != 0 else np.int64(-1)
+
+
+@inlined
+def collect(samples, first, low, high, row, triangles, attributes, triangle_material, steepest, fragments, weights):
+    """List what a row of pixels shows: once where a pixel shows one surface, else once for each triangle in it.
+
+    Args:
+        samples: (n,) int64 keys, from raster.fill_band.
+        first: position of the first key of the row.
+        low, high: first and last pixel to look at.
+        row: number of the row in the picture.
+        triangles, attributes, triangle_material: as in draw.
+        steepest: largest relative change of depth inside a pixel of one surface.
+        fragments: (4 * w, 4) int32 out: column, triangle, and the point to look at in 1/256 pixel.
+        weights: (4 * w,) float32 out, share of the pixel.
+
+    Returns:
+        Number of fragments.
+    """
+    n, y = np.uint64(0), row * 256
+    for column in range(low, high + 1):
+        i = np.uint64(first + column * 4)
+        k0, k1, k2, k3 = samples[i], samples[i + _I1], samples[i + _I2], samples[i + _I3]
+        if (k0 | k1 | k2 | k3) == 0:
+            continue
+        t0, t1, t2, t3 = triangle_of(k0), triangle_of(k1), triangle_of(k2), triangle_of(k3)
+        x = column * 256
+        if (t0 == t1 and t0 == t2 and t0 == t3) or not (
+                depths_differ(k0, k1, k2, k3, steepest)
+                or differ(t0, t1, attributes, triangles, triangle_material)
+                or differ(t0, t2, attributes, triangles, triangle_material)
+                or differ(t0, t3, attributes, triangles, triangle_material)):
+            # One surface: look at the middle of the pixel, through the triangle with most samples.
+            t = t0
+            if t0 not in (t1, t2, t3) and (t1 in (t2, t3) or t2 == t3):
+                t = t1 if t1 in (t2, t3) else t2
+            fragments[n, 0], fragments[n, 1], fragments[n, 2], fragments[n, 3] = column, t, x + 128, y + 128
+            weights[n] = 1
+            n += np.uint64(1)
+            continue
+        numbers = (t0, t1, t2, t3)
+        for s in range(4):
+            t = numbers[s]
+            fresh, count, sum_x, sum_y = t >= 0, 0, 0, 0
+            for other in range(4):
+                if numbers[other] == t:
+                    fresh = fresh and other >= s
+                    count += 1
+                    sum_x += SAMPLE_X[other]
+                    sum_y += SAMPLE_Y[other]
+            if fresh:
+                fragments[n, 0], fragments[n, 1] = column, t
+                fragments[n, 2], fragments[n, 3] = x + sum_x // count, y + sum_y // count
+                weights[n] = np.float32(count) * np.float32(0.25)
+                n += np.uint64(1)
+    return n
+
+
+@inlined
+def texel(texels, first, w, h, u, v):
+    """Bilinear sample of one channel, linear light, first the position of its first value; uv outside 0..1 repeats."""
+    x, y = (u - np.floor(u)) * w - _HALF, (_ONE - (v - np.floor(v))) * h - _HALF
+    left, top = np.floor(x), np.floor(y)
+    across, down = x - left, y - top
+    x0, y0 = np.int64(left), np.int64(top)
+    x1, y1 = min(x0 + 1, w - 1), min(y0 + 1, h - 1)
+    x0, y0 = min(max(x0, 0), w - 1), min(max(y0, 0), h - 1)
+    upper = (texels[first + (y0 * w + x0) * 3] * (_ONE - across)
+             + texels[first + (y0 * w + x1) * 3] * across)
+    lower = (texels[first + (y1 * w + x0) * 3] * (_ONE - across)
+             + texels[first + (y1 * w + x1) * 3] * across)
+    return upper * (_ONE - down) + lower * down
+
+
+@inlined
+def interpolate(fragments, start, count, screen, nearness, triangles, attributes, triangle_material, materials, view,
+                batch):
+    """Look up what the lighting needs at `count` fragments from `start` on.
+
+    A point outside its triangle, where a neighbour holds the middle of the pixel, counts as a point of its edge.
+    The other arrays are those of draw.
+    """
+    for n in range(count):
+        i = start + n
+        t, x, y = np.uint32(fragments[i, 1]), fragments[i, 2], fragments[i, 3]
+        a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
+        of_a, of_b, of_c, front = shares(screen, nearness, a, b, c, x, y)
+        batch[NX + n] = front * (attributes[a, 0] * of_a + attributes[b, 0] * of_b + attributes[c, 0] * of_c)
+        batch[NY + n] = front * (attributes[a, 1] * of_a + attributes[b, 1] * of_b + attributes[c, 1] * of_c)
+        batch[NZ + n] = front * (attributes[a, 2] * of_a + attributes[b, 2] * of_b + attributes[c, 2] * of_c)
+        batch[OPEN + n] = attributes[a, 3] * of_a + attributes[b, 3] * of_b + attributes[c, 3] * of_c
+        batch[R + n] = attributes[a, 4] * of_a + attributes[b, 4] * of_b + attributes[c, 4] * of_c
+        batch[G + n] = attributes[a, 5] * of_a + attributes[b, 5] * of_b + attributes[c, 5] * of_c
+        batch[B + n] = attributes[a, 6] * of_a + attributes[b, 6] * of_b + attributes[c, 6] * of_c
+        m = np.uint32(triangle_material[t])
+        batch[F0 + n], batch[ALPHA + n], batch[SCATTER + n] = materials[m, 0], materials[m, 1], materials[m, 2]
+        batch[VX + n] = (view[1] - np.float32(x) * view[3]) * view[0]
+        batch[VY + n] = (np.float32(y) * view[3] - view[2]) * view[0]
+
+
+@inlined
+def shares(screen, nearness, a, b, c, x, y):
+    """Share of each corner at a point, perspective-correct, and 1 for a triangle seen from its front, else -1."""
+    ax, ay, bx, by = screen[a, 0] - x, screen[a, 1] - y, screen[b, 0] - x, screen[b, 1] - y
+    cx, cy = screen[c, 0] - x, screen[c, 1] - y
+    in_a, in_b, in_c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
+    # Pixel rows run downwards, so a triangle seen from its front has a negative area here.
+    front = _ONE if in_a + in_b + in_c < 0 else -_ONE
+    of_a, of_b, of_c = (-front * np.float32(in_a) * nearness[a], -front * np.float32(in_b) * nearness[b],
+                        -front * np.float32(in_c) * nearness[c])
+    of_a = of_a if of_a > _ZERO else _ZERO
+    of_b = of_b if of_b > _ZERO else _ZERO
+    of_c = of_c if of_c > _ZERO else _ZERO
+    scale = _ONE / (of_a + of_b + of_c)
+    return of_a * scale, of_b * scale, of_c * scale, front
+
+
+@inlined
+def paint(fragments, start, count, screen, nearness, triangles, uv, triangle_material, textures, texels, batch):
+    """Multiply the colour of those fragments whose material has a texture with it."""
+    for n in range(count):
+        i = start + n
+        t = np.uint32(fragments[i, 1])
+        m = np.uint32(triangle_material[t])
+        if textures[m, 1] > 0:
+            a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
+            of_a, of_b, of_c, _ = shares(screen, nearness, a, b, c, fragments[i, 2], fragments[i, 3])
+            u = uv[a, 0] * of_a + uv[b, 0] * of_b + uv[c, 0] * of_c
+            v = uv[a, 1] * of_a + uv[b, 1] * of_b + uv[c, 1] * of_c
+            first, w, h = textures[m, 0], textures[m, 1], textures[m, 2]
+            batch[R + n] *= texel(texels, first, w, h, u, v)
+            batch[G + n] *= texel(texels, first + 1, w, h, u, v)
+            batch[B + n] *= texel(texels, first + 2, w, h, u, v)
