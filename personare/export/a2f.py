@@ -6,7 +6,7 @@ The layout is the one of NVIDIA's Omniverse Audio2Face exporter. It has no place
 import numpy as np
 
 from personare.errors import InputError
-from personare.export.reading import LARGEST_JSON_BYTES, checked_size, unreadable, weight_table
+from personare.export.reading import decoded_json, unreadable, weight_table
 from personare.spaces import ARKIT_52, Space
 from personare.store import atomic_path
 from personare.types import Motion
@@ -58,8 +58,11 @@ def read(path):
     Raises:
         InputError: not such a file, or damaged.
     """
-    path = checked_size(path, limit=LARGEST_JSON_BYTES)
-    document = _decoded(path)
+    import msgspec
+
+    # Declared here, so that importing this module stays light.
+    document = decoded_json(path, msgspec.defstruct("Document", [
+        ("exportFps", float), ("facsNames", list[str]), ("weightMat", list[list[float]])]))
     names = document.facsNames
     try:
         values = weight_table(document.weightMat, len(names))
@@ -69,16 +72,4 @@ def read(path):
             return Motion(values[:, known], document.exportFps, ARKIT_52)
         return Motion(values, document.exportFps, Space(f"a2f-{len(names)}", tuple(names)))
     except (InputError, ValueError) as error:
-        raise unreadable(path, error) from error
-
-
-def _decoded(path):
-    import msgspec
-
-    # Declared here, so that importing this module stays light.
-    document = msgspec.defstruct("Document", [
-        ("exportFps", float), ("facsNames", list[str]), ("weightMat", list[list[float]])])
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=document)
-    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error

@@ -3,7 +3,7 @@
 import numpy as np
 
 from personare.errors import InputError
-from personare.export.reading import LARGEST_JSON_BYTES, checked_size, unreadable, weight_table
+from personare.export.reading import decoded_json, unreadable, weight_table
 from personare.export.rotations import matrices, poses, quaternions
 from personare.spaces import SPACES, Space
 from personare.store import atomic_path
@@ -74,7 +74,7 @@ def read(path):
     Raises:
         InputError: not such a file, damaged, or of a newer version.
     """
-    document = _decoded(checked_size(path, limit=LARGEST_JSON_BYTES))
+    document = decoded_json(path, _document_type())
     if document.format != FORMAT or document.version != VERSION:
         raise unreadable(path, f"{document.format} version {document.version}")
     columns = tuple(document.names)
@@ -88,20 +88,16 @@ def read(path):
         raise unreadable(path, error) from error
 
 
-def _decoded(path):
+def _document_type():
     import msgspec
 
     # Declared here, so that importing this module stays light.
     frame = msgspec.defstruct("Frame", [
         ("time", float), ("weights", list[float]), ("head_rotation", tuple[float, float, float, float] | None, None),
         ("head_translation", tuple[float, float, float], (0.0, 0.0, 0.0))], gc=False)
-    document = msgspec.defstruct("Document", [
+    return msgspec.defstruct("Document", [
         ("format", str), ("version", int), ("fps", float), ("space", str), ("names", list[str]),
         ("frames", list[frame])])
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=document)
-    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from error
 
 
 def _head_pose(frames):

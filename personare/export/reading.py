@@ -8,8 +8,9 @@ from personare.errors import InputError
 
 # One hour of 60 fps curves is 59 MB as arrays and about 170 MB as text; three hours of either fit.
 LARGEST_BYTES = 512 << 20
-# Numbers of JSON take up to sixteen times their text while they are decoded; an hour at 30 fps is 47 MB.
-LARGEST_JSON_BYTES = 128 << 20
+# JSON becomes lists of Python's own numbers, 32 bytes each. An hour at 60 fps is 94 MB, 13 million numbers and
+# at most 650 thousand lists; more than twice as much is refused before it is decoded.
+LARGEST_JSON_BYTES, _MOST_NUMBERS, _MOST_LISTS = 256 << 20, 32_000_000, 2_000_000
 
 
 def checked_size(path, *, limit=LARGEST_BYTES):
@@ -34,6 +35,24 @@ def checked_size(path, *, limit=LARGEST_BYTES):
         raise InputError(path, expected=f"1 byte to {limit >> 20} MB", got="no bytes" if not size else
                          f"{size >> 20} MB", remedy="use a complete file, or split a long take")
     return path
+
+
+def decoded_json(path, kind):
+    """A file of JSON as an object of a msgspec type.
+
+    Raises:
+        InputError: no file, too large, no JSON, or not of that type.
+    """
+    import msgspec
+
+    try:
+        content = checked_size(path, limit=LARGEST_JSON_BYTES).read_bytes()
+        if content.count(b",") > _MOST_NUMBERS or content.count(b"[") > _MOST_LISTS:
+            raise InputError(path, expected=f"at most {_MOST_NUMBERS:,} numbers in {_MOST_LISTS:,} lists",
+                             got="more", remedy="split a long take")
+        return msgspec.json.decode(content, type=kind)
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
 
 
 def weight_table(rows, width):

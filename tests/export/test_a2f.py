@@ -44,6 +44,12 @@ def test_other_names_make_their_own_space(tmp_path):
     assert a2f.read(tmp_path / "a.json").space == Space("a2f-2", ("browLowerL", "jawDrop"))
 
 
+def test_more_lists_than_a_take_has_are_refused_before_they_are_decoded(tmp_path):
+    (tmp_path / "a.json").write_text('{"exportFps":30,"facsNames":["a"],"weightMat":[' + "[]," * 2_000_000 + "[]]}")
+    with pytest.raises(InputError, match="expected at most 32,000,000 numbers in 2,000,000 lists, got more"):
+        a2f.read(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize(("change", "message"), [
     ({"weightMat": [[0, 1], [1]]}, "complete"),
     ({"weightMat": [[0, 1, 2, 3]]}, "cannot reshape"),
