@@ -1,4 +1,4 @@
-"""What happens to speech on its way to a microphone and through a wire, at random and cheap enough to run while training."""
+"""What happens to speech on its way to a microphone and through a wire: at random, cheap enough while training."""
 
 from dataclasses import dataclass
 

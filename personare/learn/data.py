@@ -47,8 +47,9 @@ def write_shard(path, utterances):
         starts.append(np.array([t[1] for t in times], np.float32))
         ends.append(np.array([t[2] for t in times], np.float32))
         speakers.append(speaker)
-    np.savez(path, samples=np.concatenate(sounds), sample_counts=[len(s) for s in sounds], phones=np.concatenate(phones),
-             phone_counts=[len(p) for p in phones], starts_s=np.concatenate(starts), ends_s=np.concatenate(ends),
+    np.savez(path, samples=np.concatenate(sounds), sample_counts=[len(s) for s in sounds],
+             phones=np.concatenate(phones), phone_counts=[len(p) for p in phones],
+             starts_s=np.concatenate(starts), ends_s=np.concatenate(ends),
              speakers=np.array(speakers))
 
 

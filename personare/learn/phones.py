@@ -27,6 +27,7 @@ _IPA = {
     "UH": "ʊ", "Y": "yʏ", "OE": "øœɵɶ", "AX": "əɘ", "ER": "ɜɚɝɞ",
 }
 _LETTER = {letter: phone for phone, letters in _IPA.items() for letter in letters}
+_VOWELS_OF_DIPHTHONGS = ("A", "AO", "O", "E", "EH", "AA", "AE")
 _AFFRICATE = {("T", "SH"): "CH", ("D", "ZH"): "JH"}
 
 
@@ -79,7 +80,7 @@ def spread(phones, start_s, end_s):
         list of (class id, start_s, end_s).
     """
     count = len(phones)
-    shares = [0.6, 0.4] if count == 2 and phones[0] in "A AO O E EH AA AE".split() else [1 / count] * count
+    shares = [0.6, 0.4] if count == 2 and phones[0] in _VOWELS_OF_DIPHTHONGS else [1 / count] * count
     times, at = [], start_s
     for phone, share in zip(phones, shares, strict=True):
         stop = at + share * (end_s - start_s)

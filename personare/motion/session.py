@@ -63,7 +63,8 @@ class Session:
 
     def __init__(self, pipeline, *, fps=30.0):
         if not (isinstance(fps, int | float | np.number) and np.isfinite(fps) and fps > 0):
-            raise InputError("fps", expected="a positive number of frames a second", got=repr(fps), remedy="use 30 or 60")
+            raise InputError("fps", expected="a positive number of frames a second", got=repr(fps),
+                             remedy="use 30 or 60")
         self.rate_hz = pipeline.mel.sample_rate_hz
         self.fps = float(fps)
         self._pipeline = pipeline
@@ -104,7 +105,8 @@ class Session:
             InputError: not (n,), not finite, or the session is finished.
         """
         if self._finished:
-            raise InputError("samples", expected="no sound after finish()", got="more sound", remedy="use a new session")
+            raise InputError("samples", expected="no sound after finish()", got="more sound",
+                             remedy="use a new session")
         samples = checked("samples", samples, ("n",))
         self._pushed += len(samples)
         block = int(BLOCK_S * self.rate_hz)

@@ -14,7 +14,7 @@ import numpy as np
 
 from personare.audio.mel import MelOptions
 from personare.errors import AssetError
-from personare.motion.lips import CURVES, GATES, arkit_from_curves, constrain
+from personare.motion.lips import CURVES, arkit_from_curves, constrain
 from personare.motion.session import Pipeline, Session
 from personare.store import read_bundle
 
@@ -30,7 +30,7 @@ class VoxOptions:
         frames_before, frames_after: context of the network, in frames.
         gate_gain: (3,) sharpness of each gate, > 0; 1 leaves the network's own probabilities.
         gate_bias: (3,) logit at which each gate is half closed.
-        hold: share of a gate that spreads to the frames beside it, 0..1, so that a closure lasts.
+        smooth: share that each frame takes from either neighbour, 0..0.33, against jitter.
         amplitude: factor on the free curves.
     """
 
@@ -39,7 +39,7 @@ class VoxOptions:
     frames_after: int
     gate_gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gate_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    hold: float = 0.0
+    smooth: float = 0.0
     amplitude: float = 1.0
 
 
@@ -60,7 +60,8 @@ class Vox:
         try:
             self.options = msgspec.convert(bundle.card.config, VoxOptions)
         except msgspec.ValidationError as error:
-            raise AssetError(f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
+            raise AssetError(
+                f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
 
     @cached_property
     def _network(self):
@@ -114,14 +115,13 @@ def decode(outputs, *, options):
     Returns:
         (t, 52) float32 in 0..1.
     """
-    curves, logits = outputs[1:-1, : len(CURVES)], outputs[:, len(CURVES) :]
-    assert logits.shape[1] == len(GATES)
+    curves, logits = outputs[:, : len(CURVES)], outputs[:, len(CURVES) :]
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
     gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
-    beside = np.maximum(gates[:-2], gates[2:]) * np.float32(options.hold)
-    gates = np.maximum(gates[1:-1], beside)
     free = np.clip(curves * np.float32(options.amplitude), 0, 1)
-    return arkit_from_curves(constrain(free, gates))
+    mouth = constrain(free, gates)
+    share = np.float32(options.smooth)
+    return arkit_from_curves((1 - 2 * share) * mouth[1:-1] + share * (mouth[:-2] + mouth[2:]))
 
 
 def open_vox(path=None):

@@ -8,7 +8,7 @@ from personare.learn.data import Sampler, read_shard, write_shard
 from personare.learn.phones import PHONE_ID
 
 pytest.importorskip("torch", reason="the network's config is defined beside the network")
-from personare.learn.nets.vox import VoxConfig  # noqa: E402
+from personare.learn.nets.vox import VoxConfig
 
 MEL = MelOptions(band_count=16, rate_hz=120.0)
 CONFIG = VoxConfig(band_count=16, width=8, dilations=(1,), aheads=(1,))
@@ -19,7 +19,8 @@ def bursts():
     time = np.arange(40000) / 16000
     on = ((time > 0.5) & (time < 1)) | ((time > 1.5) & (time < 2))
     a = PHONE_ID["AA"]
-    return (0.3 * on * np.sin(2 * np.pi * 440 * time)).astype(np.float32), [(0, 0, 0.5), (a, 0.5, 1), (0, 1, 1.5), (a, 1.5, 2)], "toy"
+    sound = (0.3 * on * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    return sound, [(0, 0, 0.5), (a, 0.5, 1), (0, 1, 1.5), (a, 1.5, 2)], "toy"
 
 
 def test_a_shard_comes_back(tmp_path):
@@ -33,7 +34,8 @@ def test_a_shard_comes_back(tmp_path):
 
 def sampler(tmp_path, seed):
     write_shard(tmp_path / "a.npz", [bursts()])
-    return Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, config=CONFIG, frame_count=60, augment=None, seed=seed)
+    return Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, config=CONFIG, frame_count=60, augment=None,
+                   seed=seed)
 
 
 def test_targets_stand_where_the_sound_is(tmp_path):

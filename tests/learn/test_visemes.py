@@ -16,7 +16,10 @@ def mouth(*phones, length_s=0.09):
     starts = 0.4 + length_s * np.arange(len(ids))
     count = int((0.8 + length_s * len(ids)) * RATE_HZ)
     curves, gates, _ = targets(ids, starts, starts + length_s, frame_count=count, rate_hz=RATE_HZ)
-    return constrain(curves, gates), lambda i: slice(int(starts[i] * RATE_HZ), int((starts[i] + length_s) * RATE_HZ) + 1)
+    def frames(i):
+        return slice(int(starts[i] * RATE_HZ), int((starts[i] + length_s) * RATE_HZ) + 1)
+
+    return constrain(curves, gates), frames
 
 
 @pytest.mark.parametrize("phone", ["P", "B", "M"])

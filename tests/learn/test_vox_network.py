@@ -29,7 +29,8 @@ class Toy:
         closed = closed[:, CONFIG.frames_before :][:, :40]
         gates = np.zeros((size, 40, 3), np.float32)
         gates[:, :, 0] = closed
-        return Batch(rows, np.zeros((size, 40, 18), np.float32), gates, closed.astype(np.int64), np.ones(size, np.float32))
+        still = np.zeros((size, 40, 18), np.float32)
+        return Batch(rows, still, gates, closed.astype(np.int64), np.ones(size, np.float32))
 
 
 def test_a_toy_problem_is_learned(tmp_path):

@@ -44,11 +44,13 @@ SOUND = np.random.default_rng(0).uniform(-0.5, 0.5, 20000).astype(np.float32)
 
 
 @settings(max_examples=25, deadline=None)
-@given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=12), fps=st.sampled_from([24.0, 25.0, 29.97, 30.0, 60.0, 90.0]))
+@given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=12),
+       fps=st.sampled_from([24.0, 25.0, 29.97, 30.0, 60.0, 90.0]))
 def test_chunks_of_any_size_give_the_same_motion(cuts, fps):
     take = session(fps)
     edges = [0, *sorted(cuts), len(SOUND)]
-    pieces = [take.push(SOUND[a:b]).values for a, b in pairwise(edges)] + [take.finish().values]
+    pieces = [take.push(SOUND[a:b]).values for a, b in pairwise(edges)]
+    pieces.append(take.finish().values)
     np.testing.assert_allclose(np.concatenate(pieces), whole(SOUND, fps), atol=1e-5)
 
 
