@@ -7,10 +7,12 @@ from scipy.spatial import cKDTree
 
 from sona import chart, hair, looks, parts, rings, shapes, skin
 from sona.regions import Skin, smooth
+from sona.solve import Sheet
 
 ORIGIN = np.array([0.0, -3.4, 7.0])     # the middle of the face, which becomes the origin
 HEAD_PIVOT = np.array([0.0, -4.0, -1.0])  # atlas
 CELL = 0.25                             # the parts' uv squares lie in a strip of this height
+FAIR_REACH = 0.42                       # bends of the skin shorter than about this, in cm, are ironed out
 DELTA_UNIT_M = 2e-6                     # one step of a stored displacement
 
 
@@ -20,9 +22,28 @@ def build_skin():
     quads, twin, source = chart.mirror(half)
     p = skin.place_grid(half, twin, source, quads)
     rings.fill(half, p)
+    p = fair(p, half, source, chart.triangulate(quads))
     full = skin.mirrored(p, source)
     uv = looks.chart_uv(half, source, len(half.keys))
     return Skin(half, full, twin, source), quads, uv
+
+
+def fair(p, half, source, triangles):
+    """The half's positions with faint ridges of the form's joints ironed out; nose, lids, lips and ears stay."""
+    full = skin.mirrored(p, source)
+    keep = np.full(len(p), 4.0)
+    for i, key in enumerate(half.keys):
+        if key[0] == "grid":
+            nose = 15 <= key[1] <= skin.BASE_ROW + 1 and key[2] <= skin.NOSE_COLUMNS
+            keep[i] = 20.0 if nose or key[1] == chart.ROWS else 0.0
+        elif key[0] == "mouth":
+            keep[i] = np.interp(key[1], (0, 5), (0.5, 6.0))
+        elif key[0] == "eye":
+            keep[i] = np.interp(key[1], (0, 3), (0.5, 20.0))
+    smooth_p = Sheet(full, triangles).fair(full, reach_cm=FAIR_REACH, keep=keep[source])[:len(p)]
+    midline = np.array([chart.on_midline(key) for key in half.keys])
+    smooth_p[midline, 0] = 0.0
+    return smooth_p
 
 
 def split_seam(head, quads, uv):
@@ -82,7 +103,7 @@ def assemble(names):
             if part is not None:
                 deltas[k, s:s + len(q.p)] = part
     out["shapes"] = deltas
-    _symmetrise(out, names)
+    _symmetrise(out, names, head.twin)
     out["head_weight"] = head_weight(out["rest"])
     out["occlusion"] = bake(out, names, head, double)
     return out
@@ -97,12 +118,15 @@ def _layout(uv, pieces):
     return np.clip(np.concatenate(rows), 0, 1)
 
 
-def _symmetrise(out, names):
+def _symmetrise(out, names, skin_twin):
     """Make left and right agree exactly, also where parts were built in one piece."""
     p = out["rest"]
     code = np.column_stack([p, 5.0 * out["part"]])
     distance, twin = cKDTree(code).query(code * (-1, 1, 1, 1))
+    twin[:len(skin_twin)] = skin_twin  # where the lips touch, the nearest vertex may be the other lip's
+    distance[:len(skin_twin)] = 0.0
     pair = (distance < 0.02) & (twin[twin] == np.arange(len(p)))
+    pair &= out["part"] != out["part_names"].index("hair")  # its whorl stands to one side
     twin = np.where(pair, twin, np.arange(len(p)))
     flip = np.where(pair[:, None], (-1.0, 1.0, 1.0), 1.0)
     out["rest"] = 0.5 * (p + p[twin] * flip)

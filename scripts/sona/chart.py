@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-ROWS, COLUMNS = 68, 36  # rows crown -> bust, columns front midline -> back midline
+ROWS, COLUMNS = 75, 39  # rows crown -> bust, columns front midline -> back midline
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Block:
 
 
 BLOCKS = {
-    "eye": Block(13, 21, 5, 15, 11, capped=False),
-    "mouth": Block(35, 43, 0, 11, 18),
-    "nostril": Block(29, 32, 1, 4, 5),
-    "ear": Block(15, 26, 20, 25, 13),
+    "eye": Block(13, 21, 8, 18, 11, capped=False),
+    "mouth": Block(42, 50, 0, 14, 18),
+    "nostril": Block(33, 37, 2, 6, 5),
+    "ear": Block(15, 27, 23, 28, 13),
 }
 
 

@@ -29,9 +29,13 @@ def capsule(p, a, b, ra, rb=None):
 
 
 def join(a, b, soft):
-    """Smooth union of two distances; `soft` is the width of the blend in cm."""
-    h = np.maximum(soft - np.abs(a - b), 0.0) / soft
-    return np.minimum(a, b) - h * h * soft * 0.25
+    """Smooth union of two distances; it adds soft / 4 cm where both are equal.
+
+    The blend is cubic, so that the curvature has no edge where it ends.
+    """
+    wide = 1.5 * soft
+    h = np.maximum(wide - np.abs(a - b), 0.0) / wide
+    return np.minimum(a, b) - h * h * h * wide / 6.0
 
 
 def carve(a, b, soft):
@@ -40,20 +44,21 @@ def carve(a, b, soft):
 
 
 def _skull(p):
-    d = ellipsoid(p, (0, 3.1, -0.25), (7.35, 8.2, 9.4))
-    d = join(d, ellipsoid(p, (0, -2.5, 2.0), (6.1, 8.2, 6.9)), 1.5)
-    d = join(d, ellipsoid(p, (0, -7.3, 3.6), (4.5, 3.2, 5.3)), 1.5)
-    d = join(d, capsule(p, (4.5, -6.7, 1.8), (5.5, -1.5, 0.9), 0.9), 2.6)
-    d = join(d, capsule(p, (4.3, -7.7, 2.0), (1.1, -9.9, 7.7), 0.95, 1.1), 1.6)
-    d = join(d, ellipsoid(p, (0, -9.75, 7.9), (1.5, 1.35, 1.7)), 1.6)
-    d = join(d, ellipsoid(p, (4.75, -2.1, 5.5), (1.75, 1.2, 2.2)), 1.6)
-    d = join(d, ellipsoid(p, (3.4, -5.0, 5.7), (2.5, 3.2, 2.6)), 2.2)
-    d = join(d, ellipsoid(p, (0, -6.9, 6.75), (3.2, 2.4, 2.95)), 1.4)
-    return join(d, capsule(p, (0.2, 1.45, 8.55), (4.7, 1.95, 6.75), 0.62, 0.75), 1.6)
+    d = ellipsoid(p, (0, 3.1, -0.25), (7.3, 8.2, 9.4))
+    d = join(d, ellipsoid(p, (0, -2.5, 2.0), (5.9, 8.2, 6.9)), 1.5)
+    d = join(d, ellipsoid(p, (0, -7.2, 3.6), (4.0, 3.2, 5.3)), 1.8)
+    d = join(d, capsule(p, (4.2, -6.3, 1.8), (5.4, -1.5, 0.9), 0.85), 2.6)
+    d = join(d, capsule(p, (3.9, -7.4, 2.2), (0.8, -9.8, 7.6), 0.9, 1.05), 1.8)
+    d = join(d, ellipsoid(p, (0, -9.75, 7.85), (1.35, 1.3, 1.7)), 1.6)
+    d = join(d, ellipsoid(p, (4.45, -2.6, 5.5), (1.7, 1.5, 2.2)), 2.2)
+    d = join(d, ellipsoid(p, (3.2, -4.9, 5.8), (2.3, 3.0, 2.5)), 2.2)
+    d = join(d, ellipsoid(p, (0, -6.9, 6.75), (3.1, 2.4, 2.95)), 1.4)
+    d = join(d, capsule(p, (5.05, 1.4, 5.6), (5.1, -1.8, 5.5), 0.6), 2.0)
+    return join(d, capsule(p, (0.0, 1.5, 8.45), (4.6, 1.95, 6.75), 0.55, 0.62), 2.0)
 
 
 def _eyes(p, d):
-    d = carve(d, ellipsoid(p, (3.0, -0.1, 9.5), (2.0, 1.15, 1.75)), 1.1)
+    d = carve(d, ellipsoid(p, (2.9, -0.05, 9.5), (1.85, 1.12, 1.75)), 1.2)
     return join(d, np.linalg.norm(p - EYE, axis=1) - (EYE_RADIUS + LID_THICKNESS), 0.55)
 
 
@@ -61,18 +66,18 @@ def _nose(p, d):
     bridge = capsule(p, (0, 0.5, 8.6), (0, -3.5, 10.55), 0.48, 0.66)
     tip = join(ellipsoid(p, (0, -3.95, 10.8), (0.72, 0.62, 0.72)),
                ellipsoid(p, (0.42, -4.0, 10.75), (0.5, 0.52, 0.6)), 0.35)
-    wing = ellipsoid(p, (1.12, -4.3, 9.75), (0.56, 0.58, 0.86))
+    wing = ellipsoid(p, (1.06, -4.3, 9.75), (0.53, 0.56, 0.86))
     column = capsule(p, (0, -4.55, 10.75), (0, -5.0, 9.75), 0.3, 0.36)
     nose = join(join(join(bridge, tip, 0.7), wing, 0.55), column, 0.4)
     return join(d, nose, 0.75)
 
 
 def _body(p):
-    d = capsule(p, (0, -7.0, -1.6), (0, -19.0, -2.4), 4.9, 5.4)
-    d = join(d, capsule(p, (2.0, -12.5, -4.2), (11.0, -19.2, -3.6), 1.8, 2.4), 2.5)
+    d = capsule(p, (0, -7.0, -1.5), (0, -19.0, -2.6), 4.35, 4.7)
+    d = join(d, capsule(p, (2.0, -13.0, -4.2), (11.0, -19.6, -3.6), 1.7, 2.2), 3.0)
     d = join(d, ellipsoid(p, (0, -27.5, -1.2), (15.0, 9.5, 8.4)), 2.5)
     d = join(d, ellipsoid(p, (13.2, -22.0, -2.4), (4.2, 4.2, 4.2)), 3.0)
-    d = join(d, capsule(p, (4.3, -5.5, -1.6), (1.0, -18.6, 3.6), 0.9, 0.6), 2.0)
+    d = join(d, capsule(p, (4.2, -5.5, -1.4), (0.9, -18.7, 2.9), 0.75, 0.5), 2.2)
     return join(d, capsule(p, (1.3, -18.9, 4.3), (12.0, -18.6, 0.2), 0.55), 1.2)
 
 

@@ -6,8 +6,9 @@ from sona import form, rings
 from sona.parts import Part, both, grid_triangles
 
 # Left brow, from the nose outwards: x, y, full width, cm.
-BROW = ((0.80, 1.50, 0.30), (1.35, 1.72, 0.46), (2.20, 2.02, 0.50), (3.10, 2.25, 0.44), (4.00, 2.22, 0.34),
-        (4.75, 1.92, 0.20), (5.15, 1.62, 0.05))
+BROW = ((0.90, 1.62, 0.26), (1.40, 1.76, 0.42), (2.20, 1.99, 0.44), (3.10, 2.20, 0.38), (4.00, 2.20, 0.29),
+        (4.75, 1.95, 0.17), (5.10, 1.72, 0.05))
+SKIN_TONE = (0.66, 0.40, 0.295)
 HAIR_COLOR = np.array([0.045, 0.024, 0.013])
 BROW_COLOR = np.array([0.05, 0.028, 0.017])
 
@@ -29,13 +30,16 @@ def brows(length=34, across=7):
         p = form.drop(xy)
         n = form.gradient(p)
         n /= np.linalg.norm(n, axis=1, keepdims=True)
-        rise = 0.085 * (1 - v**2) ** 0.7 * np.minimum(1.0, at * 12 + 0.35) * (0.4 + 0.6 * wide / wide.max()) - 0.012
+        rise = 0.055 * (1 - v**2) ** 0.7 * np.minimum(1.0, at * 12 + 0.35) * (0.4 + 0.6 * wide / wide.max()) - 0.012
         rows.append(p + rise[:, None] * n)
     p = np.stack(rows, 1)
     tint = 1 + 0.25 * np.sin(np.arange(length)[:, None] * 2.1 + np.arange(across) * 1.9)
     color = BROW_COLOR * tint[..., None]
+    # The rim and the beginning of a brow are thin, so the skin shows through.
+    thin = np.abs(np.linspace(-1, 1, across)) ** 3 * 0.55 + 0.55 * np.exp(-at[:, None] / 0.05)
+    color = color + np.clip(thin, 0, 0.8)[..., None] * (0.55 * np.array(SKIN_TONE) - color)
     uv = np.stack(np.meshgrid(at, np.linspace(0, 1, across), indexing="ij"), -1)
-    t = grid_triangles(length, across)[:, [0, 2, 1]]
+    t = grid_triangles(length, across)
     return both(Part("brows", "hair", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
                      np.ones(length * across)))
 
@@ -53,7 +57,7 @@ def lashes(skin):
     base = np.column_stack([np.interp(fine, np.arange(len(sector)), base[:, k]) for k in range(3)])
     share = np.linspace(0, 1, len(base))
     long = (0.16 + 0.24 * share**0.8) * np.minimum(1, (1 - share) * 8 + 0.5)
-    long = long * np.where(np.arange(len(base)) % 4 < 2, 1.0, 0.62)
+    long = long * np.where(np.arange(len(base)) % 2, 1.0, 0.72)
     out = base - form.EYE
     out = out / np.linalg.norm(out, axis=1, keepdims=True) * (1, 0.2, 1)
     rows = [base + (-0.015, -0.02, -0.015)]
@@ -77,9 +81,10 @@ def _angles(count):
 
 
 HAIR_CENTRE = np.array([0.0, 2.0, -0.6])
+WHORL = np.array([0.16, 0.80, -0.58])  # the strands fan out from here
 # Azimuth from the front in degrees -> polar angle of the hairline from straight up, degrees.
-HAIRLINE = ((0, 62), (20, 62), (38, 66), (48, 78), (58, 92), (68, 108), (76, 111), (84, 98), (92, 84), (104, 88), (114, 108),
-            (128, 122), (150, 131), (180, 134))
+HAIRLINE = ((0, 60), (20, 60), (36, 63), (46, 74), (56, 86), (66, 104), (73, 108), (80, 100), (90, 82), (102, 86),
+            (113, 108), (128, 122), (150, 131), (180, 134))
 
 
 def _trace(directions):
@@ -90,30 +95,68 @@ def _trace(directions):
     return t
 
 
-def hair(around=132, down=34):
-    """A short side-swept style: a shell over the scalp with strand-like clumps."""
+def _around_whorl(direction):
+    """Angle round the whorl and distance from it, both (…,) in radians, of unit directions (…, 3)."""
+    axis = WHORL / np.linalg.norm(WHORL)
+    side = np.cross(axis, (0.0, 0.0, 1.0))
+    side /= np.linalg.norm(side)
+    across = direction @ side
+    ahead = direction @ np.cross(side, axis)
+    away = np.arccos(np.clip(direction @ axis, -1, 1))
+    return np.arctan2(across, ahead) + 0.30 * away, away
+
+
+def hairline(azimuth):
+    """Polar angle of the hairline in degrees at azimuths in degrees."""
     from scipy.interpolate import PchipInterpolator
-    azimuth = np.linspace(-180, 180, around + 1)[:-1]
     az, line = np.array(HAIRLINE, float).T
-    edge = PchipInterpolator(np.r_[-az[1:][::-1], az], np.r_[line[1:][::-1], line])(azimuth)
-    v = np.linspace(0.02, 1, down) ** 0.9
-    polar = np.radians(edge[:, None] * v)
+    return PchipInterpolator(np.r_[-az[1:][::-1], az], np.r_[line[1:][::-1], line])(azimuth)
+
+
+def _locks(turn, away):
+    """Relief of the strands, about 0..1: broad locks, finer ones on them."""
+    bend = turn + 0.05 * np.sin(5 * away + 3 * turn)
+    broad = 1 - np.abs(np.sin(7.5 * bend + 0.6)) ** 1.5
+    middle = 1 - np.abs(np.sin(19 * bend + 1.1))
+    fine = 0.5 + 0.5 * np.sin(71 * bend)
+    return broad, 0.52 * broad + 0.33 * middle + 0.15 * fine
+
+
+def hair(around=136, down=34):
+    """A short style that falls forward from the whorl: a shell over the scalp whose locks end in points."""
+    azimuth = np.linspace(-180, 180, around + 1)[:-1]
+    edge = hairline(azimuth)
     turn = np.radians(azimuth)[:, None]
-    direction = np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, np.sin(polar) * np.cos(turn)], -1)
+    v = np.linspace(0.02, 1, down) ** 0.9
+
+    def rays(limit):
+        polar = np.radians(limit[:, None] * v)
+        return polar, np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn,
+                                np.sin(polar) * np.cos(turn)], -1)
+
+    _, direction = rays(edge)
+    broad, _ = _locks(*_around_whorl(direction))
+    front = np.clip(np.cos(turn) * 1.25 - 0.25, 0, 1)
+    polar, direction = rays(edge + (9.0 * front[:, 0] + 2.0) * (broad[:, -1] - 0.35))
+    _, relief = _locks(*_around_whorl(direction))
+    relief = relief * np.minimum(1.0, 2.5 * np.clip(_around_whorl(direction)[1], 0, 1))
     root = _trace(direction.reshape(-1, 3)).reshape(polar.shape)
-    front = np.clip(np.cos(turn), 0, 1)
-    thick = 0.55 + 0.75 * np.cos(polar) ** 2 + 0.65 * front**3 * np.exp(-((v - 0.80) / 0.3) ** 2)
-    roll = np.clip(1 - v**7, 0, 1) ** 0.5
-    sweep = turn + 0.9 * np.sin(polar) * np.sign(np.cos(turn)) * front
-    clump = (0.5 * np.abs(np.sin(13 * sweep + 1.2 * np.sin(3 * turn))) + 0.3 * np.abs(np.sin(29 * sweep + 0.8))
-             + 0.2 * np.sin(61 * sweep)) * np.minimum(1.0, 3 * v)
-    height = thick * roll + 0.22 * (clump - 0.5) * roll - 0.10
+    thick = 0.50 + 0.75 * np.clip(np.cos(polar), 0, 1) ** 1.5 + 0.85 * front * np.exp(-((v - 0.78) / 0.28) ** 2)
+    roll = np.clip(1 - v**6, 0, 1) ** 0.55
+    height = thick * roll + 0.34 * (relief - 0.5) * (0.25 + 0.75 * roll) * np.minimum(1, thick) + 0.02
+    height = np.where(v > 0.985, -0.12 + 0.20 * front, height)
     p = HAIR_CENTRE + (root + height)[..., None] * direction
-    p[np.abs(p) < 1e-9] = 0.0
-    shade = 0.7 + 0.75 * clump
-    color = (HAIR_COLOR * shade[..., None]).reshape(-1, 3)
+    shade = 0.45 + 1.1 * relief
+    color = HAIR_COLOR * shade[..., None]
     uv = 0.5 + 0.49 * v[None, :, None] * np.stack([np.sin(turn), np.cos(turn)], -1)
-    t = grid_triangles(down, around, closed=True)
-    p, uv = p.transpose(1, 0, 2).reshape(-1, 3), np.broadcast_to(uv, (around, down, 2)).transpose(1, 0, 2).reshape(-1, 2)
-    color = color.reshape(around, down, 3).transpose(1, 0, 2).reshape(-1, 3)
-    return Part("hair", "hair", p, t, uv, color)
+    uv = np.broadcast_to(uv, (around, down, 2))
+    p, uv, color = (a.transpose(1, 0, 2).reshape(around * down, -1) for a in (p, uv, color))
+    return Part("hair", "hair", p, grid_triangles(down, around, closed=True), uv, color)
+
+
+def scalp_shade(p):
+    """(n,) 0..1 how much stubble darkens skin points: full under the hair, fading out past the hairline."""
+    offset = p - HAIR_CENTRE
+    azimuth = np.degrees(np.arctan2(offset[:, 0], offset[:, 2]))
+    polar = np.degrees(np.arccos(offset[:, 1] / np.linalg.norm(offset, axis=1)))
+    return np.clip((hairline(azimuth) + 2.5 - polar) / 7.0, 0, 1)

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from sona import chart, rings
+from sona import chart, hair, rings
 from sona.regions import smooth
 
 SKIN = np.array([0.66, 0.40, 0.295])
@@ -43,7 +43,11 @@ def skin_color(skin):
     blend((0.40, 0.12, 0.11), 0.9 * smooth(skin.ring, rings.LIP_SEAL - 1.5, rings.LIP_SEAL + 1.0) * skin.mouth)
     blend((0.20, 0.045, 0.045), smooth(skin.ring, rings.LIP_SEAL + 1.5, rings.LIP_SEAL + 5) * skin.mouth)
     blend((0.16, 0.05, 0.04), (skin.patch == "nostril") * smooth(skin.ring, 1.0, 3.0))
-    blend((0.52, 0.20, 0.17), 0.8 * (skin.patch == "eye") * smooth(skin.ring, rings.EYE_MARGIN - 0.5, rings.EYE_BACK))
+    eye = skin.patch == "eye"
+    blend((0.56, 0.25, 0.21), 0.8 * eye * smooth(skin.ring, rings.EYE_MARGIN - 1.5, rings.EYE_BACK - 0.5))
+    blend((0.60, 0.34, 0.31), eye * smooth(skin.ring, rings.EYE_BACK, rings.EYE_BACK + 1))
+    ear = skin.patch == "ear"
+    blend(1.6 * hair.HAIR_COLOR, 0.75 * hair.scalp_shade(skin.p) ** 1.5 * ~ear)
     mottle = (np.sin(p[:, 0] * 5.1 + 2 * np.sin(p[:, 1] * 3.7)) * np.sin(p[:, 1] * 4.3 + p[:, 2] * 3.9)) * 0.02
     return np.clip(color * (1 + mottle[:, None] * (1, 1.3, 1.3)), 0, 1)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from sona import form
 
-IRIS, PUPIL = 0.62, 0.25  # radii on the eyeball, cm; the iris a little larger than life
+IRIS, PUPIL = 0.66, 0.27  # radii on the eyeball, cm; the iris a little larger than life
 TEETH_UP = ((0.84, 1.02), (0.66, 0.88), (0.74, 0.98), (0.68, 0.80), (0.66, 0.76), (0.96, 0.70), (0.92, 0.66))
 TEETH_LOW = ((0.52, 0.84), (0.58, 0.84), (0.66, 0.92), (0.68, 0.80), (0.68, 0.76), (1.02, 0.70), (0.96, 0.66))
 # Arch: depth of the front teeth, bend per cm^2, edge height, gum height.
@@ -182,7 +182,7 @@ def tongue(rows=19, around=20):
     u = np.linspace(0, 1, rows)
     z = 3.0 + 4.75 * np.sin(u * np.pi / 2)
     y = -8.05 + 0.38 * np.sin(np.pi * u) + 0.12 * u
-    wide = (1.75 - 0.75 * u**2) * (1 - u**4) ** 0.5
+    wide = (1.75 - 0.55 * u**2) * (1 - u**6) ** 0.5
     thick = 0.62 * (1 - u**3.0) ** 0.5 * (1 - 0.35 * u)
     w = np.arange(around) * 2 * np.pi / around
     x = wide[:, None] * np.sin(w)

@@ -4,8 +4,8 @@ import numpy as np
 
 from sona import chart, form, skin
 
-LID_CORNERS = (np.array([1.60, -0.12]), np.array([4.66, 0.10]))  # inner and outer corner, front view
-LID_HEIGHT = (0.56, 0.50)                                         # upper and lower lid above the corner line
+LID_CORNERS = (np.array([1.62, -0.12]), np.array([4.62, 0.16]))  # inner and outer corner, front view
+LID_HEIGHT = (0.57, 0.52)                                         # upper and lower lid above the corner line
 EYE_MARGIN, EYE_BACK = 7, 8             # rings of the lid's front and back edge
 LIP_BORDER, LIP_SEAL, LIP_INNER = 5, 9, 12
 MOUTH_HALF_WIDTH = 2.50
@@ -87,8 +87,8 @@ def lip_share(count):
 
 def seal_line(s):
     """The line where the lips meet, (n, 3), s = 0 at the midline .. 1 at the corner."""
-    y = -7.07 - 0.06 * np.exp(-(s / 0.2) ** 2) + 0.05 * s**3
-    return np.column_stack([MOUTH_HALF_WIDTH * s, y, 9.60 - 0.72 * s**2 - 0.34 * s**4])
+    y = -7.07 - 0.06 * np.exp(-(s / 0.2) ** 2) + 0.13 * s**2.5
+    return np.column_stack([MOUTH_HALF_WIDTH * s, y, 9.70 - 0.78 * s**2 - 0.36 * s**4])
 
 
 def lip_height(s, upper):
@@ -125,12 +125,12 @@ def _fill_lip(p, keys, s, upper):
         at[:, 2] += 0.07 * share**3 * (1 - s**2)
         p[keys[ring]] = at
     p[keys[LIP_BORDER]] = border
-    full = (0.40 if upper else 0.50) * (1 - s**2.5)
+    full = (0.42 if upper else 0.52) * (1 - s**2.5)
     for ring in range(LIP_BORDER + 1, LIP_SEAL):
         v = (ring - LIP_BORDER) / (LIP_SEAL - LIP_BORDER)
         at = border + v * (seal - border)
         # The red swells out, most just before it turns in to meet the other lip.
-        at[:, 2] += full * np.sin(np.pi * v**1.25) ** 0.85
+        at[:, 2] += full * np.sin(np.pi * v**1.1) ** 0.8
         at[:, 1] += (-1 if upper else 1) * 0.10 * full * v * np.sin(np.pi * v)
         p[keys[ring]] = at
     p[keys[LIP_SEAL]] = seal

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sona import shapes_eye, shapes_mouth
+from sona.regions import smooth
 from sona.shapes_mouth import FACE_HANDLES, Lips, jaw_turn, jaw_weight, lip_targets
 from sona.solve import Sheet
 
@@ -60,8 +61,8 @@ class Rig:
         for name in sorted(set(targets) | set(FACE_HANDLES)):
             index, values = (self.lips.index, targets[name]) if name in targets else none
             self.delta[name] = self._mouth(index, values, FACE_HANDLES.get(name, ()))
-        self.delta["tongueOut"] = self._mouth(self.lips.index, 0.10 * jaw_turn(self.lips.p) * self.lips.low[:, None]
-                                              * self.lips.middle[:, None])
+        self.delta["tongueOut"] = self._mouth(self.lips.index, self.lips.field(
+            0, (0.22 * self.lips.top - 0.52 * self.lips.low) * self.lips.middle, 0.14 * self.lips.middle))
 
     def _add_eyes(self):
         self.delta.update(shapes_eye.lid_shapes(self.skin))
@@ -84,7 +85,7 @@ class Rig:
                 self.delta[name] = 0.5 * (delta + delta[twin] * (-1, 1, 1))
 
 
-def ride(part, skin, delta, *, neighbours=6, among=None):
+def ride(part, skin, delta, *, neighbours=10, among=None):
     """Displacement of a part that lies on the skin, (n, 3): a weighted mean of the nearest skin vertices'."""
     index = np.arange(len(skin.p)) if among is None else among
     distance, found = cKDTree(skin.p[index]).query(part.p, neighbours)
@@ -108,17 +109,18 @@ def part_delta(part, name, skin, delta):
         return move * (part.side == (1 if left else -1))[:, None]
     if part.name in ("brows", "lashes"):
         among = np.flatnonzero((skin.patch == "eye") & (skin.ring == 7)) if part.name == "lashes" else None
-        return ride(part, skin, delta, among=among, neighbours=2 if part.name == "lashes" else 6)
+        return ride(part, skin, delta, among=among, neighbours=2 if part.name == "lashes" else 12)
     return None
 
 
 def _tongue_out(part):
-    """The tongue slides forward between the lips and hangs over the lower one."""
+    """The tongue slides forward between the lips, grows thinner there, and hangs over the lower one."""
     along = part.info["along"]
-    ahead = along**1.2
+    ahead = np.clip(along / 0.95, 0, 1) ** 1.3
     move = np.zeros_like(part.p)
-    move[:, 2] = 4.1 * ahead
-    move[:, 1] = 0.55 * np.sin(np.pi * np.clip(along, 0, 1)) * along - 1.0 * along**5 + 0.10 * along
-    centre = part.p[:, 1] - (-7.75)
-    move[:, 1] -= 0.30 * centre * ahead
+    move[:, 2] = 4.3 * ahead
+    axis = -8.05 + 0.38 * np.sin(np.pi * along) + 0.12 * along
+    at_lips = smooth(along, 0.35, 0.75)
+    move[:, 1] = 0.62 * np.sin(np.pi * along**0.8) * along - 0.45 * along**4 + 0.25 * ahead
+    move[:, 1] -= 0.38 * at_lips * (part.p[:, 1] - axis)
     return move

@@ -60,36 +60,36 @@ class Lips:
 
 def _roll(lips, upper, amount):
     """The lip turned inwards over the teeth: border follows the seal, the red vanishes inside."""
-    on = lips.top if upper else lips.low
-    red = smooth(lips.ring, 4, 6.5)
+    on = (lips.top if upper else lips.low) * lips.middle * amount
     sign = -1.0 if upper else 1.0
-    back = np.where(lips.ring >= 9, 0.35, 0.35 + 0.45 * red)
-    slide = np.where(lips.ring <= 5, 0.42, np.where(lips.ring >= 9, -0.14, 0.22))
-    return lips.field(y=sign * slide * on * lips.middle * amount, z=-back * on * lips.middle * red * amount)
+    # From the border of the red to the seal: down to the seal and back, so that the red folds in behind it.
+    fold = np.clip((lips.ring - 5) / 4.0, 0, 1)
+    skin_side = smooth(lips.ring, 2.5, 5.0)
+    slide = np.where(lips.ring < 5, 0.34 * skin_side, 0.34 - 0.46 * fold)
+    back = np.where(lips.ring < 5, 0.10 * skin_side, 0.12 + 0.40 * fold)
+    return lips.field(y=sign * slide * on, z=-back * on)
 
 
 def lip_targets(lips):
     """Displacement of the lip rings for each mouth shape but the jaw's; Left shapes only, and symmetric ones."""
     s, top, low, mid = lips.s, lips.top, lips.low, lips.middle
     out, one = lips.out(), lips.half(1)
-    end, x = np.abs(s), lips.p[:, 0]
+    x = lips.p[:, 0]
     corner = lips.corner(1)
-    both = lips.corner(0)
     red = smooth(lips.ring, 4.0, 7.0)
     shapes = {
         "mouthFunnel": lips.field(-0.155 * x, 0.28 * top * mid - 0.72 * low * mid,
                                   (0.85 * mid + 0.25) * (0.5 + 0.5 * red)),
         "mouthPucker": lips.field(-0.20 * x - 0.06 * x * red, 0.10 * top * mid - 0.02 * low * mid,
                                   0.75 * mid + 0.30),
-        "mouthSmileLeft": lips.field(0.64 * corner * corner, 0.72 * corner**2 + 0.10 * corner * low + 0.05 * one,
-                                     -0.42 * corner**1.5 - 0.06 * one),
+        "mouthSmileLeft": lips.field(0.66 * corner**1.5, 0.66 * corner**1.8 + 0.08 * corner * low + 0.05 * one,
+                                     -0.40 * corner**1.3 - 0.06 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.12 * corner**2, -0.42 * corner**2),
         "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
         "mouthRollLower": _roll(lips, False, 1.0),
         "mouthRollUpper": _roll(lips, True, 1.0),
-        "mouthShrugLower": lips.field(0, 0.66 * low * mid + 0.10 * top * mid + 0.10 * both * 0,
-                                      0.32 * low * mid),
+        "mouthShrugLower": lips.field(0, (0.68 * low + 0.30 * top) * mid, (0.40 * low - 0.06 * top) * mid),
         "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),
         "mouthPressLeft": lips.field(0, (-0.20 * top + 0.24 * low) * mid**0.7 * one * (1 - 0.8 * (lips.ring >= 9)),
                                      -0.16 * mid * one * red + 0.04 * corner),
@@ -99,7 +99,6 @@ def lip_targets(lips):
         "cheekPuff": lips.field(0.02 * x, 0.0, 0.12 * mid),
         "noseSneerLeft": lips.field(0, 0.22 * top * mid * one, 0.02 * top * one),
     }
-    shapes["mouthSmileLeft"][:, 1] += 0.12 * end * 0
     return shapes
 
 

@@ -9,13 +9,15 @@ from sona import chart, form
 # Grid row -> (front y, front z, side x, side y, back y, back z) in cm; rows between are interpolated.
 LOFT = (
     (0, 11.2, 1.2, 1.3, 11.2, 11.1, -2.2), (4, 9.8, 5.6, 5.0, 9.6, 9.0, -7.0), (8, 6.3, 8.6, 7.0, 6.5, 5.5, -9.3),
-    (11, 3.4, 9.3, 7.4, 3.4, 2.4, -9.6), (13, 2.0, 9.4, 7.3, 1.8, 0.6, -9.4), (21, -1.5, 9.6, 6.9, -1.4, -2.8, -8.6),
-    (28, -4.1, 11.4, 6.5, -3.9, -5.0, -7.4), (33, -5.05, 9.9, 6.3, -5.0, -6.2, -6.9),
-    (35, -5.75, 9.9, 6.1, -5.5, -6.8, -6.8), (43, -8.8, 9.5, 5.5, -7.6, -8.4, -6.7), (49, -11.1, 8.6, 4.9, -9.2, -10.0, -6.7),
-    (53, -11.6, 6.0, 4.7, -10.4, -11.2, -6.8), (56, -12.4, 3.8, 4.9, -11.9, -12.2, -6.8),
-    (61, -16.2, 3.2, 5.2, -15.5, -15.4, -7.2), (64, -18.6, 4.4, 8.5, -17.0, -17.2, -7.8),
-    (68, -22.5, 6.8, 17.0, -21.2, -21.5, -8.8),
+    (11, 3.4, 9.3, 7.4, 3.4, 2.4, -9.6), (13, 2.0, 9.4, 7.3, 1.8, 0.6, -9.4),
+    (21, -1.5, 9.6, 6.9, -1.4, -2.8, -8.6), (31, -4.1, 11.4, 6.5, -3.9, -5.0, -7.4),
+    (40, -5.15, 9.7, 6.2, -5.0, -6.2, -6.9), (42, -5.75, 9.6, 6.0, -5.5, -6.8, -6.8),
+    (50, -8.8, 9.5, 5.2, -7.6, -8.4, -6.7), (56, -11.1, 8.6, 4.6, -9.2, -10.0, -6.5),
+    (60, -11.6, 6.0, 4.5, -10.4, -11.2, -6.4), (63, -12.4, 3.4, 4.5, -11.9, -12.2, -6.4),
+    (68, -16.2, 2.6, 5.0, -15.5, -15.4, -6.8), (71, -18.6, 4.0, 8.0, -17.4, -17.2, -7.4),
+    (75, -22.5, 6.8, 16.0, -21.6, -21.5, -8.8),
 )
+TIP_ROW, BASE_ROW, NOSE_COLUMNS = 31, 40, 10
 NECK_AXIS_Z = -1.0
 
 
@@ -35,24 +37,37 @@ def loft():
     return np.stack(np.broadcast_arrays(sx * np.sin(angle), y, z), -1)
 
 
-# Grid row -> midline y, and half width that columns 0..NOSE_COLUMNS span there (front view, cm).
-NOSE_COLUMNS = 7
-NOSE = ((11, 3.3, 1.9), (13, 2.0, 1.55), (17, 0.3, 1.25), (21, -1.5, 1.55), (25, -3.0, 1.75), (28, -4.1, 1.95))
+# Grid row -> midline y, and how far out columns 0..NOSE_COLUMNS reach there (front view, cm).
+NOSE = ((13, 1.9, 1.55), (17, 0.3, 1.25), (21, -1.4, 2.0), (26, -3.0, 2.25), (31, -4.15, 2.35),
+        (40, -5.15, 2.1))
 
 
-def _unfold_nose(half, p):
-    """Start the nose region from its front view, so that relaxation never has to untangle it."""
+def _spread(path, count):
+    """Points (count, 3) at equal steps along a polyline."""
+    length = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))]
+    at = np.linspace(0, length[-1], count)
+    return np.column_stack([np.interp(at, length, path[:, k]) for k in range(3)])
+
+
+def _unfold_nose(half, p, pinned):
+    """Lay the grid over the nose along its own sections, so that relaxation never has to untangle it."""
     row, y, wide = np.array(NOSE).T
-    for r in range(11, 29):
-        c = np.arange(NOSE_COLUMNS + 1)
-        c = c[[("grid", r, k) in half.index for k in c]]
-        xy = np.column_stack([np.interp(r, row, wide) * c / NOSE_COLUMNS, 0 * c + np.interp(r, row, y)])
-        p[[half.index[("grid", r, k)] for k in c]] = form.drop(xy)
-    for r in range(29, 34):
-        for c in range(NOSE_COLUMNS + 1):
+    eye = chart.BLOCKS["eye"]
+    for r in [*range(eye.top + 1, TIP_ROW + 1), BASE_ROW]:
+        edge = eye.near if r <= eye.bottom else NOSE_COLUMNS
+        end = half.index[("grid", r, edge)]
+        reach = p[end, :2] if end in pinned else np.array([np.interp(r, row, wide), np.interp(r, row, y)])
+        share = np.linspace(0, 1, 60)[:, None]
+        path = form.drop((1 - share) * (0.0, np.interp(r, row, y)) + share * reach)
+        p[[half.index[("grid", r, c)] for c in range(edge + 1)]] = _spread(path, edge + 1)
+    share = np.linspace(0, 1, 40)[:, None]
+    for c in range(NOSE_COLUMNS + 1):
+        first, last = (p[half.index[("grid", r, c)]] for r in (TIP_ROW, BASE_ROW))
+        under = (1 - share) * first + share * last + np.sin(np.pi * share) * (0.0, -0.25, 0.1)
+        path = _spread(form.project(under, iterations=20), BASE_ROW - TIP_ROW + 1)
+        for r in range(TIP_ROW + 1, BASE_ROW):
             if ("grid", r, c) in half.index:
-                low = form.drop(np.array([[1.7 * c / NOSE_COLUMNS, -5.25]]))[0]
-                p[half.index[("grid", r, c)]] = (p[half.index[("grid", 28, c)]] * (33 - r) + low * (r - 28)) / 5
+                p[half.index[("grid", r, c)]] = path[r - TIP_ROW]
 
 
 def ring_angle(block, sector):
@@ -90,10 +105,6 @@ def pins(half):
             put(("grid", *key), position)
     _pin_nostril(put)
     _pin_ear(put)
-    put(("grid", 28, 0), form.drop(np.array([[0.0, -4.1]]))[0])
-    put(("grid", 33, 0), form.drop(np.array([[0.0, -5.2]]))[0])
-    put(("grid", 31, 7), form.project(np.array([[1.75, -4.5, 9.5]]))[0])
-    put(("grid", 49, 0), form.project(np.array([[0.0, -11.2, 8.4]]))[0])
     return np.array(index), np.array(at)
 
 
@@ -135,10 +146,12 @@ def place_grid(half, twin, source, quads):
     midline = np.array([chart.on_midline(key) for key in half.keys])
     rim = np.array([key[0] == "grid" and key[1] == chart.ROWS for key in half.keys])
     average = _averaging(quads, moving[source], len(source))
-    _unfold_nose(half, p)
+    stiff = np.array([_stiffness(key) for key in half.keys])[:, None]
     p[index] = at
-    for step in range(60):
-        p[moving] = form.project(p[moving], iterations=3 if step else 25)
+    _unfold_nose(half, p, set(index.tolist()))
+    p[index] = at
+    for step in range(150):
+        p[moving] = form.project(p[moving], iterations=1 if step else 25)
         p[index] = at
         full = mirrored(p, source)
         goal = (average @ full)[:len(p)]
@@ -147,12 +160,19 @@ def place_grid(half, twin, source, quads):
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
         move = goal - p
         move -= (move * normal).sum(1, keepdims=True) * normal
-        p[moving] += 0.6 * move[moving]
+        p[moving] += (0.6 * stiff * move)[moving]
         p[:, 0] = np.where(midline, 0.0, np.maximum(p[:, 0], 0.02))
         p[index] = at
     p[moving] = form.project(p[moving], iterations=3)
     p[:, 0] = np.where(midline, 0.0, np.maximum(p[:, 0], 0.01))
     return p
+
+
+def _stiffness(key):
+    """How freely relaxation moves a vertex: 1, and little on the nose, which is laid out already."""
+    if key[0] != "grid":
+        return 1.0
+    return 0.12 if 15 <= key[1] <= BASE_ROW and key[2] <= NOSE_COLUMNS - 1 else 1.0
 
 
 def mirrored(p, source):

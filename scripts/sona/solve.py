@@ -16,9 +16,15 @@ class Sheet:
     def __init__(self, p, triangles):
         self.count = len(p)
         laplacian, area = _cotangent(p, triangles)
-        bend = laplacian.T @ sparse.diags(1.0 / area) @ laplacian
+        self.area = area
+        self.bend = bend = laplacian.T @ sparse.diags(1.0 / area) @ laplacian
         # A trace of membrane energy keeps the sheet from swinging past its handles.
         self.energy = (bend - 0.05 * laplacian).tocsc()
+
+    def fair(self, p, *, reach_cm, keep):
+        """Positions p (v, 3) with bends shorter than reach_cm removed; keep (v,) >= 0 holds a vertex in place."""
+        hold = sparse.diags(self.area * (1.0 + 30.0 * keep))
+        return splu((hold + reach_cm**4 * self.bend).tocsc()).solve(hold @ p)
 
     def extend(self, fixed, values):
         """Extend values (n, d) at the fixed vertices smoothly over the whole sheet, (v, d)."""
