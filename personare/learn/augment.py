@@ -22,7 +22,9 @@ class AugmentOptions:
         warp: share with a shifted vocal tract (log-mel bands warped).
         mask: share with masked bands.
         level_db: range of the speech level, rms against full scale.
-        speed: natural logarithm of the largest change of speed and pitch together.
+        speed: range of the natural logarithm of a change of speed and pitch together; lopsided, since most of
+            the real voices are women's.
+        warp_range: range of the logarithm of the shift of warp; above 0 is a longer vocal tract.
     """
 
     noise: float = 0.6
@@ -34,8 +36,9 @@ class AugmentOptions:
     clipping: float = 0.05
     warp: float = 0.5
     mask: float = 0.25
-    level_db: tuple[float, float] = (-38.0, -12.0)
-    speed: float = 0.2
+    level_db: tuple[float, float] = (-44.0, -12.0)
+    speed: tuple[float, float] = (-0.3, 0.15)
+    warp_range: tuple[float, float] = (-0.10, 0.18)
 
 
 def degrade(sound, others, rng, options):
@@ -81,7 +84,7 @@ def warp_bands(rows, rng, options):
     """Shift the vocal tract by stretching the band axis, and mask some bands, of (t, c) log-mel rows."""
     count = rows.shape[1]
     if rng.random() < options.warp:
-        factor = np.exp(rng.uniform(-0.14, 0.14))
+        factor = np.exp(rng.uniform(*options.warp_range))
         position = np.clip(np.arange(count) * factor, 0, count - 1)
         low = np.minimum(position.astype(int), count - 2)
         share = (position - low).astype(np.float32)

@@ -146,7 +146,7 @@ class Sampler:
     def _speech(self, shard):
         """(n,) float32 sound of utterances and pauses, and (p, 3) phone id, start, end in seconds."""
         rng = self.rng
-        speed = np.exp(rng.uniform(-1, 1) * self.augment.speed) if self.augment else 1.0
+        speed = np.exp(rng.uniform(*self.augment.speed)) if self.augment else 1.0
         sound = np.zeros(self.sample_count, np.float32)
         times = []
         # The first utterance may have begun earlier, or begin a little later.

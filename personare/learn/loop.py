@@ -1,13 +1,18 @@
 """The training loop: one process makes batches, this one learns from them; it can be stopped and resumed."""
 
+import math
 import multiprocessing
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from personare.learn.losses import vox_loss
+
+# Steps between checkpoints; half a thousand take a few minutes on one core.
+SAVE_EVERY = 500
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,11 @@ def train(network, make_sampler, options, *, checkpoint=None, report=None):
     torch.set_num_threads(options.threads)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=options.weight_decay)
     averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    step = _resume(checkpoint, network, optimiser, averaged)
+    step, before_s = _resume(checkpoint, network, optimiser, averaged)
     batches = _batches(make_sampler, options, first=step)
     network.train()
-    begin, losses, progress = time.monotonic(), [], step / options.steps
-    while progress < 1:
+    begin, losses = time.monotonic() - before_s, []
+    while (progress := _progress(step, time.monotonic() - begin, options)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = options.learning_rate * _schedule(progress)
         losses.append(_step(network, optimiser, next(batches), options.half_precision))
@@ -68,12 +73,11 @@ def train(network, make_sampler, options, *, checkpoint=None, report=None):
             for name, value in network.state_dict().items():
                 averaged[name].lerp_(value, 1 - decay) if value.is_floating_point() else averaged[name].copy_(value)
         elapsed_s = time.monotonic() - begin
-        progress = max(step / options.steps, elapsed_s / (60 * options.minutes) if options.minutes else 0)
         if step % 50 == 0 and report:
             report(step, elapsed_s, float(np.mean(losses)))
             losses.clear()
-        if checkpoint and step % 500 == 0:
-            torch.save({"step": step, "network": network.state_dict(), "averaged": averaged,
+        if checkpoint and step % SAVE_EVERY == 0:
+            torch.save({"step": step, "elapsed_s": elapsed_s, "network": network.state_dict(), "averaged": averaged,
                         "optimiser": optimiser.state_dict()}, checkpoint)
     batches.close()
     network.load_state_dict(averaged)
@@ -93,22 +97,28 @@ def _step(network, optimiser, batch, half_precision):
     return loss.item()
 
 
+def _progress(step, elapsed_s, options):
+    """Share of the run that is done, by steps or by time, whichever is further."""
+    by_time = elapsed_s / (60 * options.minutes) if options.minutes else 0.0
+    return max(step / options.steps, by_time)
+
+
 def _schedule(progress):
     """Share of the highest learning rate: up in the first tenth, then down a cosine to a hundredth."""
     if progress < 0.1:
         return 0.05 + 0.95 * progress / 0.1
-    return 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (progress - 0.1) / 0.9))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9))
 
 
 def _resume(checkpoint, network, optimiser, averaged):
-    """Load a checkpoint where there is one; the step to go on from."""
+    """Load a checkpoint where there is one; the step to go on from and the seconds already spent."""
     if not (checkpoint and checkpoint.exists()):
-        return 0
+        return 0, 0.0
     state = torch.load(checkpoint, weights_only=True)
     network.load_state_dict(state["network"])
     optimiser.load_state_dict(state["optimiser"])
     averaged.update(state["averaged"])
-    return state["step"]
+    return state["step"], state["elapsed_s"]
 
 
 def _batches(make_sampler, options, *, first):
@@ -122,7 +132,10 @@ def _batches(make_sampler, options, *, first):
             queue.put(sampler.batch(options.batch_size))
 
     process = context.Process(target=work, daemon=True)
-    process.start()
+    with warnings.catch_warnings():
+        # From Python 3.12 on, forking beside threads warns; the child touches nothing of torch.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
     try:
         while True:
             yield queue.get()

@@ -45,6 +45,22 @@ def test_a_toy_problem_is_learned(tmp_path):
     assert curves.abs().mean() < 0.05
 
 
+def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr("personare.learn.loop.SAVE_EVERY", 10)
+    steps = []
+
+    def run(count):
+        network = Vox(CONFIG)
+        options = TrainOptions(steps=count, batch_size=4, half_precision=False)
+        return train(network, Toy, options, checkpoint=tmp_path / "c.pt", report=lambda step, *_: steps.append(step))
+
+    kept, again = run(50).state_dict(), run(50).state_dict()
+    assert steps == [50]
+    assert all(torch.equal(kept[name], again[name]) for name in kept)
+    run(100)
+    assert steps == [50, 100]
+
+
 def test_the_graph_equals_the_network():
     import onnxruntime
 
