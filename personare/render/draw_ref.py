@@ -86,11 +86,10 @@ def paint_ref(corners, of, uv, texture, texels):
     has = texture[:, 1] > 0
     start, w, h = texture[has].T
     u, v = np.einsum("nkc,nk->cn", uv[corners[has]], of[has])
-    x, y = (u - np.floor(u)) * w - 0.5, (1 - (v - np.floor(v))) * h - 0.5
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    across, down = (x - left)[:, None], (y - top)[:, None]
-    x0, x1 = np.clip(left, 0, w - 1), np.minimum(left + 1, w - 1)
-    y0, y1 = np.clip(top, 0, h - 1), np.minimum(top + 1, h - 1)
+    x, y = np.clip(u * w - 0.5, 0, w - 1), np.clip((1 - v) * h - 0.5, 0, h - 1)
+    x0, y0 = x.astype(np.int64), y.astype(np.int64)
+    x1, y1 = np.minimum(x0 + 1, w - 1), np.minimum(y0 + 1, h - 1)
+    across, down = (x - x0)[:, None], (y - y0)[:, None]
 
     def at(y, x):
         return texels[(start + (y * w + x) * 3)[:, None] + np.arange(3)]
@@ -106,7 +105,7 @@ def light_ref(normal, albedo, openness, material, ray, lamps, ambient):
     normal = normal / np.sqrt((normal * normal).sum(axis=1, keepdims=True) + np.float32(1e-20))
     ray = ray / np.sqrt((ray * ray).sum(axis=1, keepdims=True))
     facing = np.maximum((normal * ray).sum(axis=1), 0)
-    mirror = f0 + np.maximum((1 - alpha) ** 2 - f0, 0) * np.maximum(1 - facing, 0) ** 4
+    mirror = f0 + np.maximum(np.minimum(50 * f0, 1) * (1 - alpha) ** 2 - f0, 0) * np.maximum(1 - facing, 0) ** 4
     mirrored = np.maximum(0.5 + facing * normal[:, 1] - 0.5 * ray[:, 1], 0)
     sky, ground = ambient[:3], ambient[3:]
     light = (albedo * (ground + (sky - ground) * (0.5 + 0.5 * normal[:, 1:2]))

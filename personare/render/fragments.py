@@ -105,13 +105,12 @@ def collect(samples, first, low, high, row, triangles, attributes, triangle_mate
 
 @inlined
 def texel(texels, first, w, h, u, v):
-    """Bilinear sample of one channel, linear light, first the position of its first value; uv outside 0..1 repeats."""
-    x, y = (u - np.floor(u)) * w - _HALF, (_ONE - (v - np.floor(v))) * h - _HALF
-    left, top = np.floor(x), np.floor(y)
-    across, down = x - left, y - top
-    x0, y0 = np.int64(left), np.int64(top)
+    """Linear light of one channel, bilinear; first is the position of its first value. Past 0..1 the rim goes on."""
+    x, y = u * np.float32(w) - _HALF, (_ONE - v) * np.float32(h) - _HALF
+    x, y = min(max(x, _ZERO), np.float32(w - 1)), min(max(y, _ZERO), np.float32(h - 1))
+    x0, y0 = np.int64(x), np.int64(y)
     x1, y1 = min(x0 + 1, w - 1), min(y0 + 1, h - 1)
-    x0, y0 = min(max(x0, 0), w - 1), min(max(y0, 0), h - 1)
+    across, down = x - np.float32(x0), y - np.float32(y0)
     upper = (texels[first + (y0 * w + x0) * 3] * (_ONE - across)
              + texels[first + (y0 * w + x1) * 3] * across)
     lower = (texels[first + (y1 * w + x0) * 3] * (_ONE - across)

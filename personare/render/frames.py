@@ -86,7 +86,11 @@ def _draw_slice(face, motion, scene):
 
 def _kernels():
     """project, vertex_normals and draw: compiled, or their NumPy twins where numba cannot be imported."""
-    from personare.render.draw import draw
-    from personare.render.raster import project, vertex_normals
-
+    try:
+        from personare.render.draw import draw
+        from personare.render.raster import project, vertex_normals
+    except ImportError:
+        from personare.render.draw_ref import draw_ref as draw
+        from personare.render.raster_ref import project_ref as project
+        from personare.render.raster_ref import vertex_normals_ref as vertex_normals
     return project, vertex_normals, draw

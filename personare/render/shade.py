@@ -44,9 +44,11 @@ def light_ambient(batch, count, ambient):
         facing = facing if facing > _ZERO else _ZERO
         grazing = _ONE - facing if facing < _ONE else _ZERO
         grazing = grazing * grazing * grazing * grazing
-        # Mirror-like surfaces rise to full reflection at grazing angles, matt ones hardly do.
+        # Mirror-like surfaces rise to full reflection at grazing angles, matt ones hardly do; below a reflectance of
+        # 0.02, less than any real surface has, the rise fades as well.
         f0, alpha = batch[F0 + i], batch[ALPHA + i]
-        top = (_ONE - alpha) * (_ONE - alpha)
+        top = np.float32(50) * f0 if f0 < np.float32(0.02) else _ONE
+        top *= (_ONE - alpha) * (_ONE - alpha)
         mirror = (f0 + (top - f0 if top > f0 else _ZERO) * grazing) * batch[OPEN + i]
         high = _HALF + _HALF * y
         mirrored = _HALF + facing * y - _HALF * v * scale
