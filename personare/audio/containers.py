@@ -27,10 +27,16 @@ GAP_S = 0.05
 LONGEST_GAP_S = 3600.0
 LONGEST_OVERLAP_S = 1.0
 
-MOST_RESTARTS = 100
+# FFmpeg's name of a sample format -> NumPy type, value of silence, full scale.
+SAMPLE_FORMATS = {
+    "u8": (np.uint8, 128, 2**7), "s16": (np.int16, 0, 2**15), "s32": (np.int32, 0, 2**31), "s64": (np.int64, 0, 2**63),
+    "flt": (np.float32, 0, 1), "dbl": (np.float64, 0, 1),
+}
 
-# NumPy kind and bytes of a sample -> value of silence, full scale; floats are as they should be.
-FULL_SCALE = {"u1": (128, 128), "i2": (0, 2**15), "i4": (0, 2**31), "i8": (0, 2**63)}
+# PyAV counts the planes of a frame up to the first empty one, and reads past the end where eight or more are in use.
+MOST_PLANES = 7
+
+MOST_RESTARTS = 100
 
 
 def open_reading(file, name, *, known_errors=0):
@@ -253,28 +259,38 @@ def _mono_blocks(track, frames):
     """(mono samples, time stamp in seconds or None) of each frame, all at the rate of the first."""
     import av
 
-    keepers = {}
+    converters = {}
     for frame in frames:
-        if frame.sample_rate == track.rate_hz:
+        channel_count = frame.layout.nb_channels
+        planes_fit = channel_count <= MOST_PLANES or not frame.format.is_planar
+        if frame.sample_rate == track.rate_hz and planes_fit:
             yield _mono(frame), frame.time
             continue
-        check_layout(track.name, rate_hz=frame.sample_rate, channel_count=frame.layout.nb_channels)
+        check_layout(track.name, rate_hz=frame.sample_rate, channel_count=channel_count)
         kind = (frame.sample_rate, frame.format.name, frame.layout.name)
-        if kind not in keepers:
-            keepers[kind] = av.AudioResampler(format="flt", layout="mono", rate=track.rate_hz)
+        if kind not in converters:
+            converters[kind] = av.AudioResampler(format="flt", layout=frame.layout, rate=track.rate_hz)
         time_s = frame.time
-        for piece in keepers[kind].resample(frame):
+        try:
+            pieces = converters[kind].resample(frame)
+        except (av.FFmpegError, ValueError):
+            track.late_errors += 1
+            continue
+        for piece in pieces:
             yield _mono(piece), time_s
             time_s = None
 
 
 def _mono(frame):
     """Average of the channels of a decoded frame, (n,) float32 in [-1, 1]."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    offset, full_scale = FULL_SCALE.get(samples.dtype.kind + str(samples.dtype.itemsize), (0, 1))
-    mono = samples[0] if len(samples) == 1 else samples.mean(axis=0, dtype=np.float64)
-    if full_scale == 1:
-        return mono.astype(np.float32)
-    return ((mono - np.float64(offset)) / full_scale).astype(np.float32)
+    dtype, silence, full_scale = SAMPLE_FORMATS[frame.format.name.removesuffix("p")]
+    channel_count = frame.layout.nb_channels
+    if frame.format.is_planar:
+        samples = [np.frombuffer(plane, dtype, frame.samples) for plane in frame.planes[:channel_count]]
+    else:
+        samples = np.frombuffer(frame.planes[0], dtype, frame.samples * channel_count)
+        samples = samples.reshape(-1, channel_count).T
+    mono = samples[0] if channel_count == 1 else np.mean(samples, axis=0, dtype=np.float64)
+    if full_scale != 1:
+        mono = (mono - np.float64(silence)) / full_scale
+    return mono.astype(np.float32)

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -146,6 +147,28 @@ def test_pictures_alone_are_refused(recordings):
         out.mux(video.encode(None))
     with pytest.raises(InputError, match="expected sound, got a file without a sound track; pass a recording, or a"):
         load(io.BytesIO(file.getvalue()))
+
+
+@pytest.mark.parametrize(("codec", "layout", "tolerance"), [
+    ("pcm_f32le", "stereo", 1e-6), ("wavpack", "5.1", 4e-3), ("flac", "7.1", 2e-5), ("wavpack", "7.1", 4e-3),
+    ("pcm_f32le", "7.1", 1e-6), ("wavpack", "hexadecagonal", 4e-3),
+])
+def test_channels_are_averaged(rng, codec, layout, tolerance):
+    """Eight and more planes of samples too, where PyAV itself reads past the end. WavPack is taken at 8 bits here."""
+    import av
+
+    channel_count = av.AudioLayout(layout).nb_channels
+    sound = rng.uniform(-0.9, 0.9, (20000, channel_count)).astype(np.float32)
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as out:
+        stream = out.add_stream(codec, rate=48000, layout=layout)
+        frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    samples = load(io.BytesIO(file.getvalue())).samples
+    assert len(samples) == len(sound)
+    np.testing.assert_allclose(samples, sound.mean(axis=1), atol=tolerance)
 
 
 @pytest.mark.parametrize("seed", range(40))
