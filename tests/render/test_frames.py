@@ -35,7 +35,7 @@ def test_the_jaw_moves_down_in_the_picture(head, talk):
     camera = frame_face(head, (96, 96))
     shut, *_, wide = render_frames(head, still.frames(0, 11), camera=camera)
     changed = np.argwhere((shut != wide).any(axis=2))
-    assert changed[:, 0].min() > 48 - 10
+    assert changed[:, 0].min() > 96 / 3
 
 
 def test_few_frames_are_drawn_ahead_and_closing_stops_the_workers(head, talk, monkeypatch):
