@@ -66,12 +66,12 @@ class Light:
 STUDIO = Light(
     "studio",
     lamps=(
-        Lamp((-0.58, 0.52, 0.68), (0.86, 0.80, 0.73), size_rad=0.22),  # key: large, warm, from the upper left
-        Lamp((0.85, 0.10, 0.60), (0.20, 0.225, 0.26), size_rad=0.35),  # fill: weak, cool, opposite
-        Lamp((0.72, 0.42, -0.58), (0.52, 0.56, 0.64), size_rad=0.15),  # rim: from behind, parts hair and back
+        Lamp((-0.66, 0.58, 0.58), (1.03, 0.95, 0.86), size_rad=0.22),  # key: large, warm, from the upper left
+        Lamp((0.80, 0.08, 0.65), (0.17, 0.19, 0.225), size_rad=0.35),  # fill: weak, cool, opposite
+        Lamp((0.75, 0.40, -0.60), (0.82, 0.87, 0.97), size_rad=0.15),  # rim: from behind, parts hair from backdrop
     ),
-    sky=(0.25, 0.265, 0.29),
-    ground=(0.115, 0.10, 0.09),
+    sky=(0.16, 0.175, 0.20),
+    ground=(0.10, 0.083, 0.072),
 )
 UNLIT = Light("unlit", lamps=(), sky=(1.0, 1.0, 1.0), ground=(1.0, 1.0, 1.0), shoulder=1.0)
 
@@ -133,6 +133,17 @@ def backdrop(background, size):
     w, h = size
     x = (np.arange(w) + 0.5) / w - background.center[0]
     y = (np.arange(h) + 0.5) / h - background.center[1]
-    # A Gaussian whose width is half the picture has faded to a seventh in the corners.
-    share = np.exp(-2 * (x[None, :] ** 2 + y[:, None] ** 2) / 0.5)[..., None]
+    # At the corners, 0.7 of the picture away, this has faded to a seventh.
+    share = np.exp(-4 * (x[None, :] ** 2 + y[:, None] ** 2))[..., None]
     return (np.multiply(share, background.glow) + np.multiply(1 - share, background.edge)).astype(np.float32)
+
+
+def dithered(levels):
+    """(h, w, 3) uint8 of sRGB levels, rounded up or down in a fixed fine pattern that hides the steps between them.
+
+    The pattern is interleaved gradient noise (Jimenez, Next Generation Post Processing in Call of Duty, 2014);
+    it stands still, so a video spends nothing on it after its first frame.
+    """
+    y, x = np.indices(levels.shape[:2])
+    noise = np.modf(52.9829189 * np.modf(0.06711056 * x + 0.00583715 * y)[0])[0]
+    return np.clip(np.floor(levels + noise[..., None]), 0, 255).astype(np.uint8)

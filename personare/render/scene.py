@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personare.render.light import backdrop, lamp_table, linear, srgb, tone_table
+from personare.render.light import backdrop, dithered, lamp_table, linear, srgb, tone_table
 
 # Where the depth inside a pixel changes by more than this many pixel widths, the pixel shows an edge.
 STEEPEST = 4.0
@@ -81,7 +81,7 @@ def build_scene(surface, camera, light, *, two_sided=()):
         view=np.array([1 / camera.focal_px, *camera.center_px, 1 / 256, STEEPEST / camera.focal_px], np.float32),
         lamps=lamp_table(light), ambient=np.array([*light.sky, *light.ground], np.float32),
         backdrop=_before_toning(light_behind, light.shoulder), tones=tone_table(light.shoulder),
-        picture=np.rint(srgb(light_behind)).astype(np.uint8))
+        picture=dithered(srgb(light_behind)))
 
 
 def _own(array):
