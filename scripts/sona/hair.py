@@ -6,11 +6,11 @@ from sona import form, rings
 from sona.parts import Part, both, grid_triangles
 
 # Left brow, from the nose outwards: x, y, full width, cm.
-BROW = ((0.90, 1.62, 0.26), (1.40, 1.76, 0.42), (2.20, 1.99, 0.44), (3.10, 2.20, 0.38), (4.00, 2.20, 0.29),
+BROW = ((0.88, 1.70, 0.12), (1.35, 1.82, 0.42), (2.20, 2.03, 0.50), (3.10, 2.20, 0.44), (4.00, 2.20, 0.34),
         (4.75, 1.95, 0.17), (5.10, 1.72, 0.05))
 SKIN_TONE = (0.66, 0.40, 0.295)
-HAIR_COLOR = np.array([0.045, 0.024, 0.013])
-BROW_COLOR = np.array([0.05, 0.028, 0.017])
+HAIR_COLOR = np.array([0.052, 0.025, 0.012])
+BROW_COLOR = np.array([0.040, 0.021, 0.013])
 
 
 def brows(length=34, across=7):
@@ -36,11 +36,11 @@ def brows(length=34, across=7):
     tint = 1 + 0.25 * np.sin(np.arange(length)[:, None] * 2.1 + np.arange(across) * 1.9)
     color = BROW_COLOR * tint[..., None]
     # The rim and the beginning of a brow are thin, so the skin shows through.
-    thin = np.abs(np.linspace(-1, 1, across)) ** 3 * 0.55 + 0.55 * np.exp(-at[:, None] / 0.05)
-    color = color + np.clip(thin, 0, 0.8)[..., None] * (0.55 * np.array(SKIN_TONE) - color)
+    thin = np.abs(np.linspace(-1, 1, across)) ** 3 * 0.55 + 0.75 * np.exp(-at[:, None] / 0.06)
+    color = color + np.clip(thin, 0, 0.8)[..., None] * (0.42 * np.array(SKIN_TONE) - color)
     uv = np.stack(np.meshgrid(at, np.linspace(0, 1, across), indexing="ij"), -1)
     t = grid_triangles(length, across)
-    return both(Part("brows", "hair", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
+    return both(Part("brows", "brow", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
                      np.ones(length * across)))
 
 
@@ -71,7 +71,7 @@ def lashes(skin):
     uv = np.stack(np.meshgrid(share, np.linspace(0, 1, 3), indexing="ij"), -1).reshape(-1, 2)
     uv = np.concatenate([uv * (1, 0.49), uv * (1, 0.49) + (0, 0.5)])
     color = np.tile(0.6 * BROW_COLOR, (2 * len(flat), 1))
-    return both(Part("lashes", "hair", np.concatenate([flat, flat]), t, uv, color, np.ones(2 * len(flat))))
+    return both(Part("lashes", "brow", np.concatenate([flat, flat]), t, uv, color, np.ones(2 * len(flat))))
 
 
 def _angles(count):

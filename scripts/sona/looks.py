@@ -14,7 +14,8 @@ MATERIALS = (
     {"name": "teeth", "roughness": 0.22, "specular": 0.05, "scatter": 0.3},
     {"name": "gums", "roughness": 0.28, "specular": 0.045, "scatter": 0.4},
     {"name": "tongue", "roughness": 0.36, "specular": 0.045, "scatter": 0.4},
-    {"name": "hair", "roughness": 0.42, "specular": 0.05, "scatter": 0.1},
+    {"name": "hair", "roughness": 0.45, "specular": 0.035, "scatter": 0.1},
+    {"name": "brow", "roughness": 0.9, "specular": 0.0, "scatter": 0.1},
 )
 
 

@@ -93,6 +93,17 @@ def eye(sectors=40):
     return part
 
 
+def caruncle(rows=9, around=12):
+    """The pink corner of the left eye, beside the nose."""
+    a, b = np.meshgrid(np.linspace(0, np.pi, rows), np.arange(around) * 2 * np.pi / around, indexing="ij")
+    ball = np.stack([np.sin(a) * np.cos(b), np.sin(a) * np.sin(b), np.cos(a)], -1)
+    p = form.EYE + (-1.26, -0.12, 0.52) + ball * (0.30, 0.20, 0.30)
+    uv = 0.5 + 0.5 * (a / np.pi)[..., None] * ball[..., :2] / np.maximum(np.sin(a), 1e-6)[..., None]
+    color = np.tile([0.58, 0.25, 0.22], (rows * around, 1))
+    return Part("caruncle", "tongue", p.reshape(-1, 3), grid_triangles(rows, around, closed=True),
+                uv.reshape(-1, 2), color, np.ones(rows * around))
+
+
 def _eye_color(a, b, iris, pupil):
     streak = 0.5 + 0.25 * np.sin(9 * b + 2 * np.sin(3 * b)) + 0.25 * np.sin(23 * b + 1.3)
     depth = np.clip((a - pupil) / (iris - pupil), 0, 1)
@@ -122,7 +133,7 @@ def _tooth(width, height, depth, *, blunt, around=12, up=7):
     t = grid_triangles(up, around, closed=True)[:, [0, 2, 1]]
     last = len(p) - 1
     cap = np.array([[last, (k + 1) % around, k] for k in range(around)])
-    return p, np.concatenate([t, cap[:, [0, 2, 1]]])
+    return p, np.concatenate([t, cap])
 
 
 def arch_point(arch, x):

@@ -5,7 +5,7 @@ import numpy as np
 from sona import chart, form, skin
 
 LID_CORNERS = (np.array([1.62, -0.12]), np.array([4.62, 0.16]))  # inner and outer corner, front view
-LID_HEIGHT = (0.57, 0.52)                                         # upper and lower lid above the corner line
+LID_HEIGHT = (0.53, 0.52)                                         # upper and lower lid above the corner line
 EYE_MARGIN, EYE_BACK = 7, 8             # rings of the lid's front and back edge
 LIP_BORDER, LIP_SEAL, LIP_INNER = 5, 9, 12
 MOUTH_HALF_WIDTH = 2.50

@@ -33,12 +33,15 @@ class Rig:
         skin, jaw = self.skin, self.jaw[:, None]
         # The weighted share of the turn is itself a turn by a smaller angle, which keeps the cheek from shrinking.
         small = shapes_mouth.turn_x(skin.p, shapes_mouth.JAW_OPEN_RAD * self.jaw, shapes_mouth.JAW_HINGE)
+        # An open mouth is also a narrower one.
+        small = small + self._mouth(self.lips.index, self.lips.field(-0.11 * self.lips.p[:, 0]))
         self.delta["jawOpen"] = small
         self.delta["jawForward"] = jaw * (0.0, -0.05, JAW_FORWARD)
         self.delta["jawLeft"] = jaw * (JAW_SIDE, 0.0, 0.0)
         lips = Lips(skin, (2, 12))
         meet = shapes_mouth.turn_x(lips.p, np.full(len(lips.p), 0.20 * shapes_mouth.JAW_OPEN_RAD),
                                    shapes_mouth.JAW_HINGE)
+        meet[:, 0] -= 0.05 * lips.p[:, 0]
         share = np.clip((lips.ring - 1) / 3.0, 0, 1)[:, None]
         self.delta["mouthClose"] = self._mouth(lips.index, share * (meet - small[lips.index]))
 

@@ -21,24 +21,27 @@ def lid_shape(skin, upper, lower, *, swell=0.0):
     delta = np.zeros_like(skin.p)
     base, margin = skin.lids(0), skin.lids(rings.EYE_MARGIN)
     count = len(margin)
-    _, angle0, radius0 = eye_frame(skin.p[base])
+    _, angle0, _ = eye_frame(skin.p[base])
     x1, angle1, _ = eye_frame(skin.p[margin])
     sector_up = np.sin(_ring_angles(count))
     close = _closing_angles(x1, angle1, sector_up)
     fade = np.abs(sector_up) ** 0.6
     share, lift = (np.where(sector_up > 0, a, b) for a, b in zip(upper, lower, strict=True))
     goal = angle1 + share * (close - angle1) + lift * fade
-    reach = np.sqrt(np.maximum((form.EYE_RADIUS + form.LID_THICKNESS) ** 2 - x1**2, 0.55**2))
     for ring in range(1, 12):
         index = skin.lids(ring)
         x, angle, radius = eye_frame(skin.p[index])
         skin_ring = min(ring, rings.EYE_MARGIN)
         part = (angle - angle0) / np.where(np.abs(angle1 - angle0) < 1e-3, 1e-3, angle1 - angle0)
-        part = np.clip(part, 0.0, 1.0) if skin_ring < rings.EYE_MARGIN else np.ones(count)
+        # Beside the corners the angles say little; there the share simply grows from ring to ring.
+        flat = smooth(np.abs(sector_up), 0.35, 0.9)
+        part = smooth(ring, 0.0, rings.EYE_MARGIN) * (1 - flat) + np.clip(part, 0.0, 1.0) * flat
+        part = part if skin_ring < rings.EYE_MARGIN else np.ones(count)
         new_angle = angle + part * (goal - angle1)
         moved = smooth(np.abs(goal - angle1), 0.0, 0.6)
-        hull = np.maximum(radius, reach * (1 if ring <= rings.EYE_MARGIN else 0)) + swell * fade * part
-        new_radius = radius + (hull - radius) * moved
+        reach = np.sqrt(np.maximum((form.EYE_RADIUS + form.LID_THICKNESS) ** 2 - x**2, 0.0))
+        hull = np.maximum(radius, reach * (ring <= rings.EYE_MARGIN)) + swell * fade * part
+        new_radius = radius + (hull - radius) * moved * np.minimum(1.0, 2 * part)
         delta[index] = eye_point(x, new_angle, new_radius) - skin.p[index]
     return delta
 
@@ -56,7 +59,7 @@ def _closing_angles(x, angle, sector_up):
     high = np.flatnonzero(sector_up >= -1e-9)
     order = high[np.argsort(x[high])]
     top = np.interp(x, x[order], angle[order])
-    return line + 0.16 * (top - line)
+    return line + 0.06 * (top - line)
 
 
 def gaze(p, up_rad, left_rad):
@@ -92,7 +95,7 @@ def lid_shapes(skin):
 BROW_PLACES = {"inner": (1.1, 2.0, 9.2), "middle": (2.9, 2.35, 8.6), "outer": (4.7, 2.1, 7.0), "root": (0.0, 1.6, 9.3)}
 # Shape -> displacement of each brow place, left side; browInnerUp is given for both sides by its mirror image.
 BROWS = {
-    "browDownLeft": {"inner": (-0.16, -0.48, 0.10), "middle": (-0.06, -0.42, 0.10), "outer": (0.0, -0.16, 0.05),
+    "browDownLeft": {"inner": (-0.20, -0.60, 0.14), "middle": (-0.08, -0.46, 0.12), "outer": (0.0, -0.16, 0.05),
                      "root": (0.0, -0.22, 0.04)},
     "browInnerUp": {"inner": (0.02, 0.80, 0.02), "middle": (0.0, 0.42, 0.02), "outer": (0.0, -0.04, 0.0),
                     "root": (0.0, 0.45, 0.0)},

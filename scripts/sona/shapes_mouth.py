@@ -5,7 +5,7 @@ import numpy as np
 from sona.regions import smooth
 
 JAW_HINGE = np.array([0.0, -1.6, 0.6])
-JAW_OPEN_RAD = np.radians(19.0)
+JAW_OPEN_RAD = np.radians(24.0)
 
 
 def turn_x(p, angle, pivot):
@@ -47,7 +47,7 @@ class Lips:
 
     def half(self, side):
         """1 over one half of the lips, fading across the midline; side 0 gives 1 everywhere."""
-        return np.ones(len(self.s)) if side == 0 else smooth(side * self.s, -0.22, 0.45)
+        return np.ones(len(self.s)) if side == 0 else smooth(side * self.s, -0.45, 0.45)
 
     def field(self, x=0.0, y=0.0, z=0.0):
         """(n, 3) displacement of the prescribed rings."""
@@ -65,8 +65,8 @@ def _roll(lips, upper, amount):
     # From the border of the red to the seal: down to the seal and back, so that the red folds in behind it.
     fold = np.clip((lips.ring - 5) / 4.0, 0, 1)
     skin_side = smooth(lips.ring, 2.5, 5.0)
-    slide = np.where(lips.ring < 5, 0.34 * skin_side, 0.34 - 0.46 * fold)
-    back = np.where(lips.ring < 5, 0.10 * skin_side, 0.12 + 0.40 * fold)
+    slide = np.where(lips.ring < 5, 0.46 * skin_side, 0.46 - (0.46 if upper else 0.30) * fold)
+    back = np.where(lips.ring < 5, 0.10 * skin_side, 0.14 + 0.44 * fold)
     return lips.field(y=sign * slide * on, z=-back * on)
 
 
@@ -79,22 +79,22 @@ def lip_targets(lips):
     red = smooth(lips.ring, 4.0, 7.0)
     shapes = {
         "mouthFunnel": lips.field(-0.155 * x, 0.28 * top * mid - 0.72 * low * mid,
-                                  (0.85 * mid + 0.25) * (0.5 + 0.5 * red)),
-        "mouthPucker": lips.field(-0.20 * x - 0.06 * x * red, 0.10 * top * mid - 0.02 * low * mid,
-                                  0.75 * mid + 0.30),
-        "mouthSmileLeft": lips.field(0.66 * corner**1.5, 0.66 * corner**1.8 + 0.08 * corner * low + 0.05 * one,
+                                  (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
+        "mouthPucker": lips.field(-0.22 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
+                                  0.80 * mid + 0.35),
+        "mouthSmileLeft": lips.field(0.70 * corner**1.1, 0.64 * corner**1.3 + 0.06 * corner * low + 0.03 * one,
                                      -0.40 * corner**1.3 - 0.06 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.12 * corner**2, -0.42 * corner**2),
         "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
         "mouthRollLower": _roll(lips, False, 1.0),
         "mouthRollUpper": _roll(lips, True, 1.0),
-        "mouthShrugLower": lips.field(0, (0.68 * low + 0.30 * top) * mid, (0.40 * low - 0.06 * top) * mid),
+        "mouthShrugLower": lips.field(0, (0.68 * low + 0.18 * top) * mid, (0.40 * low - 0.06 * top) * mid),
         "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),
         "mouthPressLeft": lips.field(0, (-0.20 * top + 0.24 * low) * mid**0.7 * one * (1 - 0.8 * (lips.ring >= 9)),
                                      -0.16 * mid * one * red + 0.04 * corner),
-        "mouthLowerDownLeft": lips.field(0.05 * corner, -0.50 * low * mid**0.6 * one, 0.04 * low * mid * one),
-        "mouthUpperUpLeft": lips.field(0.03 * corner, 0.50 * top * mid**0.6 * one, 0.02 * top * mid * one),
+        "mouthLowerDownLeft": lips.field(0.05 * corner, -0.62 * low * mid**0.6 * one, 0.04 * low * mid * one),
+        "mouthUpperUpLeft": lips.field(0.03 * corner, 0.66 * top * mid**0.6 * one, 0.02 * top * mid * one),
         "mouthLeft": lips.field(0.75 + 0 * s, 0.05 * s, -0.10 * s * np.sign(out)),
         "cheekPuff": lips.field(0.02 * x, 0.0, 0.12 * mid),
         "noseSneerLeft": lips.field(0, 0.22 * top * mid * one, 0.02 * top * one),
@@ -111,10 +111,10 @@ FACE_HANDLES = {
     "mouthStretchLeft": (((4.0, -8.0, 6.2), (0.20, -0.18, 0.0)),),
     "mouthShrugLower": (((0.0, -9.9, 9.7), (0.0, 0.42, 0.10)), ((1.2, -9.9, 9.2), (0.0, 0.40, 0.10)),
                         ((-1.2, -9.9, 9.2), (0.0, 0.40, 0.10))),
-    "cheekPuff": (((4.1, -6.0, 7.0), (0.75, 0.0, 0.65)), ((-4.1, -6.0, 7.0), (-0.75, 0.0, 0.65)),
-                  ((4.6, -4.6, 6.6), (0.42, 0.0, 0.35)), ((-4.6, -4.6, 6.6), (-0.42, 0.0, 0.35)),
-                  ((0.0, -5.8, 9.7), (0.0, 0.0, 0.18)), ((0.0, -8.6, 9.6), (0.0, 0.0, 0.16))),
-    "noseSneerLeft": (((1.6, -4.0, 9.6), (0.10, 0.34, -0.02)), ((1.2, -1.6, 9.0), (-0.06, 0.20, 0.10)),
+    "cheekPuff": tuple(((side * x, y, z), (side * out, 0.0, ahead)) for side in (1, -1) for x, y, z, out, ahead in (
+        (4.2, -5.4, 6.9, 0.72, 0.62), (4.7, -4.0, 6.5, 0.36, 0.30), (3.7, -7.0, 7.0, 0.55, 0.55),
+        (3.9, -8.2, 6.0, 0.20, 0.16), (0.5, -5.8, 9.6, 0.0, 0.18), (0.5, -8.6, 9.5, 0.0, 0.16))),
+    "noseSneerLeft": (((1.6, -4.0, 9.6), (0.12, 0.46, -0.02)), ((1.2, -1.6, 9.0), (-0.06, 0.26, 0.14)),
                       ((2.4, -3.6, 8.7), (0.0, 0.30, 0.10)), ((0.0, -4.1, 11.5), (0.0, 0.06, 0.0))),
     "mouthUpperUpLeft": (((2.2, -4.9, 8.9), (0.05, 0.26, 0.06)),),
     "cheekSquintLeft": (((4.2, -2.8, 7.2), (0.06, 0.50, 0.20)), ((3.3, -1.9, 8.1), (0.0, 0.34, 0.10)),
@@ -137,7 +137,8 @@ def jaw_weight(skin, sheet):
     put(skin.patch == "ear", 0.0)
     put((np.abs(x) < 1.9) & (y > -5.5) & outer & (z > 8), 0.0)
     put(outer & (y < -9.0) & (z > 5.5) & (y > -11.9), 1.0)
-    put(outer & (np.abs(x) > 3.2) & (y < -8.2) & (y > -10.6) & (z > 3.0), 0.97)
+    body = outer & (np.abs(x) > 2.6) & (y < -7.3 - 0.22 * (z - 1.5)) & (y > -10.8) & (z > 1.5)
+    put(body, 0.96)
     lip = skin.mouth & (skin.ring >= 4) & (skin.ring <= 12)
     end = np.abs(skin.along)
     corner = 0.43
