@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -234,9 +235,14 @@ def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
         report.wrote(paths.values())
 
 
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"warning: {message}", file=sys.stderr)  # noqa: T201
+
+
 def main():
     """Entry point: one line for an expected error, 130 for Ctrl-C, never a traceback for the user's mistake."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    warnings.showwarning = _show_warning
     try:
         app()
     except PersonareError as error:
