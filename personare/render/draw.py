@@ -76,7 +76,8 @@ def draw(screen, nearness, triangles, attributes, uv, triangle_material, materia
     reach = np.empty((triangles.shape[0], 2), np.int32)
     listed = np.empty(bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts),
                       np.int32)
-    list_triangles(reach, starts, filled, listed)
+    facets = np.empty((triangles.shape[0], 4), np.float32)
+    list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, facets)
     samples = np.empty(band_rows * 4 * (w + 4), np.int64)
     touched = np.empty((band_rows, 2), np.int32)
     fragments, weights = np.empty((4 * w, 4), np.int32), np.empty(4 * w, np.float32)
@@ -92,8 +93,7 @@ def draw(screen, nearness, triangles, attributes, uv, triangle_material, materia
                   samples, touched)
         for row in range(rows):
             y, low, high = band * band_rows + row, touched[row, 0], touched[row, 1]
-            total = collect(samples, row * 4 * (w + 4), low, high, y, triangles, attributes, triangle_material, view[4],
-                            fragments, weights)
+            total = collect(samples, row * 4 * (w + 4), low, high, y, facets, view[4], fragments, weights)
             start = np.uint64(0)
             while start < total:
                 count = min(total - start, np.uint64(BATCH))

@@ -19,44 +19,32 @@ _I1, _I2, _I3 = np.uint64(1), np.uint64(2), np.uint64(3)
 
 
 @inlined
-def differ(t, other, attributes, triangles, triangle_material):
+def part_ways(one, other, facets):
     """Whether two triangles meet at an edge or belong to different materials; not so for one and the same."""
-    if t == other:
-        return False
-    t, other = np.uint32(t), np.uint32(other)
-    a, b = np.uint32(triangles[t, 0]), np.uint32(triangles[other, 0])
-    cosine = (attributes[a, 0] * attributes[b, 0] + attributes[a, 1] * attributes[b, 1]
-              + attributes[a, 2] * attributes[b, 2])
-    return cosine < FLATTEST_COSINE or triangle_material[t] != triangle_material[other]
-
-
-@inlined
-def depths_differ(k0, k1, k2, k3, steepest):
-    """Whether a sample (keys k) is empty, or their depths too far apart for one surface."""
-    far, near = k0, k0
-    for k in (k1, k2, k3):
-        far = k if k < far else far
-        near = k if k > near else near
-    nearest = np.int32(near >> 32).view(np.float32)
-    return far == 0 or nearest - np.int32(far >> 32).view(np.float32) > steepest * nearest
+    cosine = (facets[one, 0] * facets[other, 0] + facets[one, 1] * facets[other, 1]
+              + facets[one, 2] * facets[other, 2])
+    return (cosine < FLATTEST_COSINE) | (facets[one, 3] != facets[other, 3])
 
 
 @inlined
 def triangle_of(key):
-    """Triangle number of a sample key, -1 for an empty one."""
-    return FIRST - (key & _LOW_WORD) if key != 0 else np.int64(-1)
+    """Triangle number of a sample key that is not empty."""
+    return np.uint32(FIRST - (key & _LOW_WORD))
 
 
 @inlined
-def collect(samples, first, low, high, row, triangles, attributes, triangle_material, steepest, fragments, weights):
+def collect(samples, first, low, high, row, facets, steepest, fragments, weights):
     """List what a row of pixels shows: once where a pixel shows one surface, else once for each triangle in it.
+
+    The common path has one branch: several triangles share most pixels of a dense mesh, in no order that a
+    processor could foresee.
 
     Args:
         samples: (n,) int64 keys, from raster.fill_band.
         first: position of the first key of the row.
         low, high: first and last pixel to look at.
         row: number of the row in the picture.
-        triangles, attributes, triangle_material: as in draw.
+        facets: (f, 4) float32, from raster.list_triangles.
         steepest: largest relative change of depth inside a pixel of one surface.
         fragments: (4 * w, 4) int32 out: column, triangle, and the point to look at in 1/256 pixel.
         weights: (4 * w,) float32 out, share of the pixel.
@@ -64,42 +52,49 @@ def collect(samples, first, low, high, row, triangles, attributes, triangle_mate
     Returns:
         Number of fragments.
     """
-    n, y = np.uint64(0), row * 256
+    n = np.uint64(0)
     for column in range(low, high + 1):
         i = np.uint64(first + column * 4)
         k0, k1, k2, k3 = samples[i], samples[i + _I1], samples[i + _I2], samples[i + _I3]
-        if (k0 | k1 | k2 | k3) == 0:
-            continue
-        t0, t1, t2, t3 = triangle_of(k0), triangle_of(k1), triangle_of(k2), triangle_of(k3)
-        x = column * 256
-        if (t0 == t1 and t0 == t2 and t0 == t3) or not (
-                depths_differ(k0, k1, k2, k3, steepest)
-                or differ(t0, t1, attributes, triangles, triangle_material)
-                or differ(t0, t2, attributes, triangles, triangle_material)
-                or differ(t0, t3, attributes, triangles, triangle_material)):
-            # One surface: look at the middle of the pixel, through the triangle with most samples.
-            t = t0
-            if t0 not in (t1, t2, t3) and (t1 in (t2, t3) or t2 == t3):
-                t = t1 if t1 in (t2, t3) else t2
-            fragments[n, 0], fragments[n, 1], fragments[n, 2], fragments[n, 3] = column, t, x + 128, y + 128
-            weights[n] = 1
-            n += np.uint64(1)
-            continue
-        numbers = (t0, t1, t2, t3)
-        for s in range(4):
-            t = numbers[s]
-            fresh, count, sum_x, sum_y = t >= 0, 0, 0, 0
-            for other in range(4):
-                if numbers[other] == t:
-                    fresh = fresh and other >= s
-                    count += 1
-                    sum_x += SAMPLE_X[other]
-                    sum_y += SAMPLE_Y[other]
-            if fresh:
+        far = min(min(k0, k1), min(k2, k3))
+        if far > 0:
+            t0, t1, t2, t3 = triangle_of(k0), triangle_of(k1), triangle_of(k2), triangle_of(k3)
+            nearest = np.int32(max(max(k0, k1), max(k2, k3)) >> 32).view(np.float32)
+            farthest = np.int32(far >> 32).view(np.float32)
+            if not ((nearest - farthest > steepest * nearest) | part_ways(t0, t1, facets) | part_ways(t0, t2, facets)
+                    | part_ways(t0, t3, facets)):
+                # One surface: look at the middle of the pixel, through the triangle that holds most samples.
+                most = np.int64(t0 == t1) + np.int64(t0 == t2) + np.int64(t0 == t3)
+                others = np.int64(t1 == t2) + np.int64(t1 == t3)
+                t = t1 if others > most else t0
+                t = t2 if (most + others == 0) & (t2 == t3) else t
                 fragments[n, 0], fragments[n, 1] = column, t
-                fragments[n, 2], fragments[n, 3] = x + sum_x // count, y + sum_y // count
-                weights[n] = np.float32(count) * np.float32(0.25)
-                n += np.uint64(1)
+                fragments[n, 2], fragments[n, 3] = column * 256 + 128, row * 256 + 128
+                weights[n] = 1
+                n += _I1
+                continue
+        if (k0 | k1 | k2 | k3) != 0:
+            n = collect_edge((k0, k1, k2, k3), column, row, n, fragments, weights)
+    return n
+
+
+@inlined
+def collect_edge(keys, column, row, n, fragments, weights):
+    """List every triangle in a pixel, looked at in the middle of its samples; returns the new length."""
+    for s in range(4):
+        fresh, count, sum_x, sum_y = keys[s] != 0, 0, 0, 0
+        number = keys[s] & _LOW_WORD
+        for other in range(4):
+            if keys[other] != 0 and keys[other] & _LOW_WORD == number:
+                fresh = fresh and other >= s
+                count += 1
+                sum_x += SAMPLE_X[other]
+                sum_y += SAMPLE_Y[other]
+        if fresh:
+            fragments[n, 0], fragments[n, 1] = column, FIRST - number
+            fragments[n, 2], fragments[n, 3] = column * 256 + sum_x // count, row * 256 + sum_y // count
+            weights[n] = np.float32(count) * np.float32(0.25)
+            n += _I1
     return n
 
 

@@ -146,4 +146,5 @@ def dithered(levels):
     """
     y, x = np.indices(levels.shape[:2])
     noise = np.modf(52.9829189 * np.modf(0.06711056 * x + 0.00583715 * y)[0])[0]
-    return np.clip(np.floor(levels + noise[..., None]), 0, 255).astype(np.uint8)
+    # The thousandth keeps whole levels what they are after float32 arithmetic.
+    return np.clip(np.floor(levels + (0.001 + 0.998 * noise[..., None])), 0, 255).astype(np.uint8)

@@ -150,14 +150,17 @@ def bin_triangles(screen, nearness, triangles, two_sided, width, height, band_ro
     return starts[-1]
 
 
-@compiled("void(int32[:,::1], int64[::1], int64[::1], int32[::1])")
-def list_triangles(reach, starts, filled, listed):
+@compiled("void(int32[:,::1], int64[::1], int64[::1], int32[::1], int32[:,::1], float32[:,::1], int32[::1],"
+          "float32[:,::1])")
+def list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, facets):
     """Fill the lists of all bands, each in the order of the triangles.
 
     Args:
         reach, starts: from bin_triangles.
         filled: (bands,) int64 scratch.
         listed: (n,) int32 out, triangle numbers.
+        triangles, attributes, triangle_material: as in draw.
+        facets: (f, 4) float32 out, normal at the first corner and material, for triangles that are listed.
     """
     filled[:] = 0
     for t in range(reach.shape[0]):
@@ -165,6 +168,10 @@ def list_triangles(reach, starts, filled, listed):
             k = np.uint64(band)
             listed[np.uint64(starts[k] + filled[k])] = t
             filled[k] += 1
+        if reach[t, 1] >= 0:
+            a = np.uint32(triangles[t, 0])
+            facets[t, 0], facets[t, 1], facets[t, 2] = attributes[a, 0], attributes[a, 1], attributes[a, 2]
+            facets[t, 3] = triangle_material[t]
 
 
 @inlined

@@ -101,7 +101,9 @@ def sample_keys(screen, nearness, triangles, two_sided, w, h, band_rows=None):
     reach, starts = np.empty((len(triangles), 2), np.int32), np.empty(bands + 1, np.int64)
     count = bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts)
     listed = np.empty(count, np.int32)
-    list_triangles(reach, starts, np.empty(bands, np.int64), listed)
+    attributes, material = np.zeros((len(screen), 8), np.float32), np.zeros(len(triangles), np.int32)
+    list_triangles(reach, starts, np.empty(bands, np.int64), listed, triangles, attributes, material,
+                   np.empty((len(triangles), 4), np.float32))
     keys = []
     for band in range(bands):
         rows = min(band_rows, h - band * band_rows)

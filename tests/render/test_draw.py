@@ -66,13 +66,14 @@ def test_every_level_of_an_unlit_surface_is_exact(kernels):
 
 
 def test_edges_blend_in_linear_light(kernels):
-    background = Background((0.2, 0.2, 0.2), (0.2, 0.2, 0.2))
+    grey = (float(linear(124)),) * 3
+    background = Background(grey, grey)
     light = replace(UNLIT, background=background)
     surface, vertices = quad()
     # The left edge of the square passes through the middle of pixel column 8, so that two of four samples are inside.
     picture = both(kernels, vertices, build_scene(surface, camera_at(1.0, x=1 + 0.5 / 16), light))[0]
-    assert (picture[:, :8] == np.rint(srgb(0.2))).all()
-    assert (picture[:, 8] == np.rint(srgb(0.6))).all()
+    assert (picture[:, :8] == 124).all()
+    assert (picture[:, 8] == np.rint(srgb(0.5 + 0.5 * linear(124)))).all()
     assert (picture[:, 9:] == 255).all()
 
 
