@@ -7,9 +7,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
+from sona import build, looks  # noqa: E402
+
 from personare.spaces import ARKIT_52  # noqa: E402
 from personare.store import write_bundle  # noqa: E402
-from sona import build, looks  # noqa: E402
 
 
 def main():

@@ -12,7 +12,8 @@ from sona.solve import Sheet
 ORIGIN = np.array([0.0, -3.4, 7.0])     # the middle of the face, which becomes the origin
 HEAD_PIVOT = np.array([0.0, -4.0, -1.0])  # atlas
 CELL = 0.25                             # the parts' uv squares lie in a strip of this height
-FAIR_REACH = 0.42                       # bends of the skin shorter than about this, in cm, are ironed out
+FAIR_REACH = 0.52                       # bends of the skin shorter than about this, in cm, are ironed out
+LID_FLOOR = 0.45
 # Least light on parts inside the mouth: the bake sees them with the jaw open only half, light also comes through.
 INSIDE_FLOOR = {"teeth_upper": 0.58, "teeth_lower": 0.58, "gum_upper": 0.30, "gum_lower": 0.30, "tongue": 0.45}
 DELTA_UNIT_M = 2e-6                     # one step of a stored displacement
@@ -45,6 +46,11 @@ def fair(p, half, source, triangles):
     smooth_p = Sheet(full, triangles).fair(full, reach_cm=FAIR_REACH, keep=keep[source])[:len(p)]
     midline = np.array([chart.on_midline(key) for key in half.keys])
     smooth_p[midline, 0] = 0.0
+    last = len(chart.boundary(chart.BLOCKS["mouth"])) - 1
+    for ring in (rings.LIP_SEAL, rings.LIP_SEAL + 1):
+        for sector in range(last // 2):
+            pair = [half.index[("mouth", ring, k)] for k in (sector, last - sector)]
+            smooth_p[pair] = smooth_p[pair].mean(0)  # the lips touch
     return smooth_p
 
 
@@ -162,6 +168,8 @@ def bake(out, names, head, double):
     floor = np.full(len(part), 0.06)
     for name, least in INSIDE_FLOOR.items():
         floor[part == name] = least
+    lids = (head.patch == "eye") & (head.ring >= 2)
+    floor[:len(double)][lids[double]] = LID_FLOOR  # they unfold when the eye closes
     ao = np.where(np.isin(part, ("brows", "lashes")), 1.0, _smoothed(ao, out))
     return np.clip(floor + (1 - floor) * ao, 0, 1)
 

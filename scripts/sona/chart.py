@@ -4,6 +4,7 @@ Everything is built for the half x >= 0 and mirrored, so left and right agree to
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def _add_rings(half, name, block):
     for ring in range(1, block.rings + 1):
         rings.append([half.add(name, ring, s) for s in range(len(path))])
     count = len(path) if closed else len(path) - 1
-    for outer, inner in zip(rings, rings[1:], strict=False):
+    for outer, inner in pairwise(rings):
         for s in range(count):
             n = (s + 1) % len(path)
             half.quads.append([outer[s], inner[s], inner[n], outer[n]])

@@ -1,16 +1,18 @@
 """Brows, upper lashes and a short sculpted hair style: separate, removable parts."""
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
-from sona import form, rings
+from sona import chart, form, rings
+from sona import skin as placing
 from sona.parts import Part, both, grid_triangles
 
 # Left brow, from the nose outwards: x, y, full width, cm.
-BROW = ((0.88, 1.70, 0.12), (1.35, 1.82, 0.42), (2.20, 2.03, 0.50), (3.10, 2.20, 0.44), (4.00, 2.20, 0.34),
-        (4.75, 1.95, 0.17), (5.10, 1.72, 0.05))
-SKIN_TONE = (0.66, 0.40, 0.295)
+BROW = ((0.90, 1.58, 0.12), (1.35, 1.70, 0.42), (2.20, 1.88, 0.50), (3.10, 2.02, 0.44), (4.00, 2.00, 0.34),
+        (4.70, 1.76, 0.18), (5.05, 1.54, 0.05))
+SKIN_TONE = (0.70, 0.45, 0.345)
 HAIR_COLOR = np.array([0.052, 0.025, 0.012])
-BROW_COLOR = np.array([0.040, 0.021, 0.013])
+BROW_COLOR = np.array([0.060, 0.034, 0.021])
 
 
 def brows(length=34, across=7):
@@ -18,14 +20,14 @@ def brows(length=34, across=7):
     x, y, wide = np.array(BROW).T
     at = np.linspace(0, 1, length)
     key = np.linspace(0, 1, len(BROW))
-    from scipy.interpolate import PchipInterpolator
     x, y, wide = (PchipInterpolator(key, k)(at) for k in (x, y, wide))
     slope = np.gradient(y, x)
     normal = np.column_stack([-slope, np.ones(length)]) / np.hypot(slope, 1)[:, None]
     rows = []
     for v in np.linspace(-1, 1, across):
         # Hairs end at different lengths: the upper edge is a little ragged.
-        ragged = 1 + 0.10 * np.sin(np.arange(length) * 2.4) * (v > 0.5) + 0.08 * np.sin(np.arange(length) * 1.7) * (v < -0.5)
+        step = np.arange(length)
+        ragged = 1 + 0.10 * np.sin(2.4 * step) * (v > 0.5) + 0.08 * np.sin(1.7 * step) * (v < -0.5)
         xy = np.column_stack([x, y]) + 0.5 * (v * wide * ragged)[:, None] * normal
         p = form.drop(xy)
         n = form.gradient(p)
@@ -48,9 +50,8 @@ def lashes(skin):
     """Upper lashes: a fringe from the margin of the upper lid, seen from both sides."""
     index = skin.lids(rings.EYE_MARGIN)
     x = skin.p[index, 0]
-    count = len(index)
-    angle = np.array([np.sin(a) for a in _angles(count)])
-    sector = np.flatnonzero(angle > 0.04)
+    angle = placing.ring_angle(chart.BLOCKS["eye"], np.arange(len(index)))
+    sector = np.flatnonzero(np.sin(angle) > 0.04)
     sector = sector[np.argsort(x[sector])]
     base = skin.p[index[sector]]
     fine = np.linspace(0, len(sector) - 1, 4 * len(sector) - 3)
@@ -60,7 +61,8 @@ def lashes(skin):
     long = long * np.where(np.arange(len(base)) % 2, 1.0, 0.72)
     out = base - form.EYE
     out = out / np.linalg.norm(out, axis=1, keepdims=True) * (1, 0.2, 1)
-    rows = [base + (-0.015, -0.02, -0.015)]
+    root = base + np.array([-0.015, -0.02, -0.015])
+    rows = [root]
     for reach, lift in ((0.5, -0.03), (1.0, 0.13)):
         rows.append(base + (long * reach)[:, None] * out + np.outer(long * reach, (0.25, 0.0, 0.3))
                     + np.outer(long, (0, 1, 0)) * lift * 2.4)
@@ -72,12 +74,6 @@ def lashes(skin):
     uv = np.concatenate([uv * (1, 0.49), uv * (1, 0.49) + (0, 0.5)])
     color = np.tile(0.6 * BROW_COLOR, (2 * len(flat), 1))
     return both(Part("lashes", "brow", np.concatenate([flat, flat]), t, uv, color, np.ones(2 * len(flat))))
-
-
-def _angles(count):
-    from sona import chart
-    from sona import skin as placing
-    return placing.ring_angle(chart.BLOCKS["eye"], np.arange(count))
 
 
 HAIR_CENTRE = np.array([0.0, 2.0, -0.6])
@@ -108,7 +104,6 @@ def _around_whorl(direction):
 
 def hairline(azimuth):
     """Polar angle of the hairline in degrees at azimuths in degrees."""
-    from scipy.interpolate import PchipInterpolator
     az, line = np.array(HAIRLINE, float).T
     return PchipInterpolator(np.r_[-az[1:][::-1], az], np.r_[line[1:][::-1], line])(azimuth)
 
@@ -116,8 +111,8 @@ def hairline(azimuth):
 def _locks(turn, away):
     """Relief of the strands, about 0..1: broad locks, finer ones on them."""
     bend = turn + 0.05 * np.sin(5 * away + 3 * turn)
-    broad = 1 - np.abs(np.sin(7.5 * bend + 0.6)) ** 1.5
-    middle = 1 - np.abs(np.sin(19 * bend + 1.1))
+    broad = 0.6 * (1 - np.abs(np.sin(8.5 * bend + 1.9)) ** 1.4) + 0.4 * (1 - np.abs(np.sin(13.0 * bend + 0.4)))
+    middle = 1 - np.abs(np.sin(23 * bend + 1.1))
     fine = 0.5 + 0.5 * np.sin(71 * bend)
     return broad, 0.52 * broad + 0.33 * middle + 0.15 * fine
 
@@ -137,7 +132,8 @@ def hair(around=136, down=34):
     _, direction = rays(edge)
     broad, _ = _locks(*_around_whorl(direction))
     front = np.clip(np.cos(turn) * 1.25 - 0.25, 0, 1)
-    polar, direction = rays(edge + (9.0 * front[:, 0] + 2.0) * (broad[:, -1] - 0.35))
+    tip = edge + (7.5 * front[:, 0] + 1.5) * (broad[:, -1] - 0.35) - 3.0 * front[:, 0] * np.sin(turn[:, 0] * 2.2)
+    polar, direction = rays(tip)
     _, relief = _locks(*_around_whorl(direction))
     relief = relief * np.minimum(1.0, 2.5 * np.clip(_around_whorl(direction)[1], 0, 1))
     root = _trace(direction.reshape(-1, 3)).reshape(polar.shape)

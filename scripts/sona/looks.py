@@ -6,7 +6,7 @@ import numpy as np
 from sona import chart, hair, rings
 from sona.regions import smooth
 
-SKIN = np.array([0.66, 0.40, 0.295])
+SKIN = np.array([0.70, 0.45, 0.345])
 MATERIALS = (
     {"name": "skin", "roughness": 0.46, "specular": 0.028, "scatter": 0.5},
     {"name": "mouth", "roughness": 0.35, "specular": 0.04, "scatter": 0.3},
@@ -33,14 +33,14 @@ def skin_color(skin):
         nonlocal color
         color = color + np.clip(weight, 0, 1)[:, None] * (np.asarray(target) - color)
 
-    blend((0.62, 0.29, 0.215), 0.55 * _spot(p, (4.3, -3.4, 7.3), (1.7, 1.5, 2.5)))
-    blend((0.60, 0.27, 0.205), 0.50 * _spot(p, (0.6, -4.1, 11.0), (1.2, 0.9, 1.6)))
-    blend((0.58, 0.26, 0.20), 0.45 * (skin.patch == "ear"))
-    blend((0.70, 0.45, 0.33), 0.4 * _spot(p, (0.0, 5.0, 9.0), (4.0, 2.5, 4.0)))
-    blend((0.60, 0.36, 0.28), 0.35 * _spot(p, (0.0, -9.5, 8.5), (4.5, 1.6, 4.0)))
-    blend((0.50, 0.27, 0.215), 0.45 * _spot(p, (3.1, -0.1, 8.0), (2.2, 1.2, 1.5)))
+    blend((0.66, 0.325, 0.25), 0.55 * _spot(p, (4.3, -3.4, 7.3), (1.7, 1.5, 2.5)))
+    blend((0.64, 0.31, 0.245), 0.50 * _spot(p, (0.6, -4.1, 11.0), (1.2, 0.9, 1.6)))
+    blend((0.62, 0.30, 0.24), 0.45 * (skin.patch == "ear"))
+    blend((0.74, 0.50, 0.385), 0.4 * _spot(p, (0.0, 5.0, 9.0), (4.0, 2.5, 4.0)))
+    blend((0.65, 0.41, 0.325), 0.35 * _spot(p, (0.0, -9.5, 8.5), (4.5, 1.6, 4.0)))
+    blend((0.57, 0.33, 0.265), 0.40 * _spot(p, (3.1, -0.1, 8.0), (2.2, 1.2, 1.5)))
     red = smooth(skin.ring, rings.LIP_BORDER - 1.0, rings.LIP_BORDER + 1.0) * skin.mouth
-    blend((0.50, 0.185, 0.165), 0.85 * red)
+    blend((0.54, 0.205, 0.19), 0.85 * red)
     blend((0.40, 0.12, 0.11), 0.9 * smooth(skin.ring, rings.LIP_SEAL - 1.5, rings.LIP_SEAL + 1.0) * skin.mouth)
     blend((0.20, 0.045, 0.045), smooth(skin.ring, rings.LIP_SEAL + 1.5, rings.LIP_SEAL + 5) * skin.mouth)
     blend((0.16, 0.05, 0.04), (skin.patch == "nostril") * smooth(skin.ring, 1.0, 3.0))

@@ -65,12 +65,12 @@ class Skin:
 
     def still_for_mouth(self):
         """Vertices no mouth shape moves: brow and above, ears and behind, neck and below, eyeball pockets."""
-        x, y, z = self.p.T
+        _, y, z = self.p.T
         return (y > 0.6) | (z < 0.6) | (y < -13.5) | (self.patch == "ear") | ((self.patch == "eye") & (self.ring >= 3))
 
     def still_for_brow(self):
         """Vertices no brow shape moves."""
-        x, y, z = self.p.T
+        _, y, z = self.p.T
         return (y < -1.6) | (z < 2.0) | (y > 8.0) | (self.patch == "ear") | self.eye_opening()
 
     def eye_opening(self):

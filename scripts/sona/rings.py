@@ -156,14 +156,12 @@ def _fill_bag(p, keys, s, upper):
 
 def fill_nostril(half, p):
     """A short tube that runs up and back from the nostril's rim."""
-    block = chart.BLOCKS["nostril"]
     rim = p[_keys(half, "nostril", 0)]
     centre = rim.mean(0)
     steps = ((0.90, 0.04), (0.78, 0.16), (0.70, 0.40), (0.60, 0.75), (0.42, 1.05))
     for ring, (size, deep) in enumerate(steps, 1):
         p[_keys(half, "nostril", ring)] = centre + size * (rim - centre) + deep * np.array([0.02, 0.82, -0.35])
     p[half.index[("cap", "nostril")]] = centre + np.array([0.02, 1.0, -0.45])
-    return block
 
 
 # Ear ring -> share of the way from the concha to the outline, height over the lifted ear plane in cm.
@@ -197,7 +195,6 @@ def fill_ear(half, p):
         x = plane + relief * np.clip(lift / 0.9, 0.35, 1.0)
         p[_keys(half, "ear", ring)] = np.column_stack([x, zy[:, 1], zy[:, 0]])
     p[half.index[("cap", "ear")]] = (base - 0.5, concha[1], concha[0])
-    return block
 
 
 def fill(half, p):

@@ -38,43 +38,42 @@ class Rig:
         self.delta["jawOpen"] = small
         self.delta["jawForward"] = jaw * (0.0, -0.05, JAW_FORWARD)
         self.delta["jawLeft"] = jaw * (JAW_SIDE, 0.0, 0.0)
-        lips = Lips(skin, (2, 12))
+        lips = self.lips
         meet = shapes_mouth.turn_x(lips.p, np.full(len(lips.p), 0.20 * shapes_mouth.JAW_OPEN_RAD),
                                    shapes_mouth.JAW_HINGE)
         meet[:, 0] -= 0.05 * lips.p[:, 0]
-        share = np.clip((lips.ring - 1) / 3.0, 0, 1)[:, None]
-        self.delta["mouthClose"] = self._mouth(lips.index, share * (meet - small[lips.index]))
+        self.delta["mouthClose"] = self._mouth(lips.index, meet - small[lips.index], chin_below=-11.0)
 
-    def _mouth(self, index, values, extra=(), still=None):
+    def _mouth(self, index, values, extra=(), chin_below=-9.9):
         """Extend lip displacements over the face; `extra` are (place, displacement) handles."""
         skin = self.skin
-        still = skin.still_for_mouth() if still is None else still
-        fixed = {i: (0.0, 0.0, 0.0) for i in np.flatnonzero(still)}
+        still = skin.still_for_mouth()
+        if not any(place[1] < -9.5 for place, _ in extra):
+            still = still | ((skin.p[:, 1] < chin_below) & ~skin.mouth)  # the chin stays unless a handle moves it
+        fixed = dict.fromkeys(np.flatnonzero(still), (0.0, 0.0, 0.0))
         deep = np.flatnonzero(skin.mouth & (skin.ring >= 16))
-        fixed.update({i: (0.0, 0.0, 0.0) for i in deep})
+        fixed.update(dict.fromkeys(deep, (0.0, 0.0, 0.0)))
         fixed.update(zip(index, values, strict=True))
         for place, move in extra:
-            fixed.update({i: move for i in skin.near(*place, 3)})
+            fixed.update(dict.fromkeys(skin.near(*place, 3), move))
         keys = np.array(sorted(fixed))
         return self.sheet.extend(keys, np.array([fixed[k] for k in keys]))
 
     def _add_mouth(self):
-        none = (np.empty(0, int), np.empty((0, 3)))
         targets = lip_targets(self.lips)
         for name in sorted(set(targets) | set(FACE_HANDLES)):
-            index, values = (self.lips.index, targets[name]) if name in targets else none
-            self.delta[name] = self._mouth(index, values, FACE_HANDLES.get(name, ()))
+            values = targets.get(name, self.lips.field())  # without a target the lips stay, and stay shut
+            self.delta[name] = self._mouth(self.lips.index, values, FACE_HANDLES.get(name, ()))
         self.delta["tongueOut"] = self._mouth(self.lips.index, self.lips.field(
             0, (0.22 * self.lips.top - 0.52 * self.lips.low) * self.lips.middle, 0.14 * self.lips.middle))
 
     def _add_eyes(self):
         self.delta.update(shapes_eye.lid_shapes(self.skin))
-        none = np.empty(0, int), np.empty((0, 3))
         raise_cheek = (((3.4, -1.9, 8.0), (0.0, 0.22, 0.08)), ((4.6, -1.2, 7.0), (0.0, 0.12, 0.04)))
-        self.delta["eyeSquintLeft"] += self._mouth(*none, raise_cheek)
+        self.delta["eyeSquintLeft"] += self._mouth(self.lips.index, self.lips.field(), raise_cheek)
         for name in shapes_eye.BROWS:
             index, values = shapes_eye.brow_handles(self.skin, name)
-            fixed = {i: (0.0, 0.0, 0.0) for i in np.flatnonzero(self.skin.still_for_brow())}
+            fixed = dict.fromkeys(np.flatnonzero(self.skin.still_for_brow()), (0.0, 0.0, 0.0))
             fixed.update(zip(index, values, strict=True))
             keys = np.array(sorted(fixed))
             self.delta[name] = self.sheet.extend(keys, np.array([fixed[k] for k in keys]))

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sona import form, rings
+from sona import chart, form, rings
+from sona import skin as placing
 from sona.regions import eye_frame, eye_point, smooth
 
 GAZE_UP_RAD, GAZE_DOWN_RAD, GAZE_SIDE_RAD = np.radians(25.0), np.radians(28.0), np.radians(30.0)
@@ -23,7 +24,7 @@ def lid_shape(skin, upper, lower, *, swell=0.0):
     count = len(margin)
     _, angle0, _ = eye_frame(skin.p[base])
     x1, angle1, _ = eye_frame(skin.p[margin])
-    sector_up = np.sin(_ring_angles(count))
+    sector_up = np.sin(placing.ring_angle(chart.BLOCKS["eye"], np.arange(count)))
     close = _closing_angles(x1, angle1, sector_up)
     fade = np.abs(sector_up) ** 0.6
     share, lift = (np.where(sector_up > 0, a, b) for a, b in zip(upper, lower, strict=True))
@@ -36,6 +37,8 @@ def lid_shape(skin, upper, lower, *, swell=0.0):
         # Beside the corners the angles say little; there the share simply grows from ring to ring.
         flat = smooth(np.abs(sector_up), 0.35, 0.9)
         part = smooth(ring, 0.0, rings.EYE_MARGIN) * (1 - flat) + np.clip(part, 0.0, 1.0) * flat
+        # The skin on the side of the nose and on the outer rim of the orbit stays.
+        part = part * smooth(x, -1.50, -0.80) * (1 - smooth(x, 1.30, 1.95))
         part = part if skin_ring < rings.EYE_MARGIN else np.ones(count)
         new_angle = angle + part * (goal - angle1)
         moved = smooth(np.abs(goal - angle1), 0.0, 0.6)
@@ -44,11 +47,6 @@ def lid_shape(skin, upper, lower, *, swell=0.0):
         new_radius = radius + (hull - radius) * moved * np.minimum(1.0, 2 * part)
         delta[index] = eye_point(x, new_angle, new_radius) - skin.p[index]
     return delta
-
-
-def _ring_angles(count):
-    from sona import chart, skin
-    return skin.ring_angle(chart.BLOCKS["eye"], np.arange(count))
 
 
 def _closing_angles(x, angle, sector_up):

@@ -65,8 +65,9 @@ def _roll(lips, upper, amount):
     # From the border of the red to the seal: down to the seal and back, so that the red folds in behind it.
     fold = np.clip((lips.ring - 5) / 4.0, 0, 1)
     skin_side = smooth(lips.ring, 2.5, 5.0)
-    slide = np.where(lips.ring < 5, 0.46 * skin_side, 0.46 - (0.46 if upper else 0.30) * fold)
-    back = np.where(lips.ring < 5, 0.10 * skin_side, 0.14 + 0.44 * fold)
+    hide = 0.50 if upper else 0.72
+    slide = np.where(lips.ring < 5, hide * skin_side, hide * (1 - fold) + (0.0 if upper else 0.16) * fold)
+    back = np.where(lips.ring < 5, 0.18 * skin_side, 0.22 + 0.38 * fold)
     return lips.field(y=sign * slide * on, z=-back * on)
 
 
@@ -76,12 +77,12 @@ def lip_targets(lips):
     out, one = lips.out(), lips.half(1)
     x = lips.p[:, 0]
     corner = lips.corner(1)
-    red = smooth(lips.ring, 4.0, 7.0)
+    red = smooth(lips.ring, 4.0, 7.0) * (1 - 0.6 * smooth(lips.ring, 9.0, 12.0))
     shapes = {
         "mouthFunnel": lips.field(-0.155 * x, 0.28 * top * mid - 0.72 * low * mid,
                                   (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
-        "mouthPucker": lips.field(-0.22 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
-                                  0.80 * mid + 0.35),
+        "mouthPucker": lips.field(-0.245 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
+                                  (0.90 * mid + 0.35) * (0.75 + 0.25 * red)),
         "mouthSmileLeft": lips.field(0.70 * corner**1.1, 0.64 * corner**1.3 + 0.06 * corner * low + 0.03 * one,
                                      -0.40 * corner**1.3 - 0.06 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
@@ -97,7 +98,7 @@ def lip_targets(lips):
         "mouthUpperUpLeft": lips.field(0.03 * corner, 0.66 * top * mid**0.6 * one, 0.02 * top * mid * one),
         "mouthLeft": lips.field(0.75 + 0 * s, 0.05 * s, -0.10 * s * np.sign(out)),
         "cheekPuff": lips.field(0.02 * x, 0.0, 0.12 * mid),
-        "noseSneerLeft": lips.field(0, 0.22 * top * mid * one, 0.02 * top * one),
+        "noseSneerLeft": lips.field(0, (0.12 * top + 0.05 * low) * mid * one, 0.02 * top * one),
     }
     return shapes
 
@@ -137,8 +138,8 @@ def jaw_weight(skin, sheet):
     put(skin.patch == "ear", 0.0)
     put((np.abs(x) < 1.9) & (y > -5.5) & outer & (z > 8), 0.0)
     put(outer & (y < -9.0) & (z > 5.5) & (y > -11.9), 1.0)
-    body = outer & (np.abs(x) > 2.6) & (y < -7.3 - 0.22 * (z - 1.5)) & (y > -10.8) & (z > 1.5)
-    put(body, 0.96)
+    edge = -7.0 - 0.60 * (z - 1.8)  # lower border of the jaw bone, from its angle to the chin
+    put(outer & (np.abs(x) > 2.2) & (y < edge + 0.9) & (y > edge - 0.25) & (z > 2.8), 0.95)
     lip = skin.mouth & (skin.ring >= 4) & (skin.ring <= 12)
     end = np.abs(skin.along)
     corner = 0.43

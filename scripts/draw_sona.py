@@ -1,0 +1,73 @@
+"""Draw the contact sheet of the docs: python scripts/draw_sona.py -o docs/images/sona.png. Needs Pillow."""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from personare.faces.sona import open_sona  # noqa: E402
+from personare.render.camera import frame_face  # noqa: E402
+from personare.render.frames import render_frames  # noqa: E402
+from personare.types import Motion  # noqa: E402
+
+TILE, ACROSS = 200, 6
+
+
+def both(name, value=1.0):
+    """Weights of a shape on both sides."""
+    return {name + "Left": value, name + "Right": value}
+
+
+# (yaw in degrees, weights), row by row; docs/faces/sona.md names them in this order.
+TILES = (
+    (0, {}), (35, {}), (75, {}), (-20, both("mouthSmile", 0.8) | both("cheekSquint", 0.5)), (0, {"jawOpen": 1.0}),
+    (0, {"jawOpen": 1.0, "mouthClose": 1.0}),
+    (25, {"mouthFunnel": 1.0}), (25, {"mouthPucker": 1.0}), (0, {"mouthSmileLeft": 1.0}),
+    (0, both("mouthFrown")), (0, both("mouthStretch")), (0, {"mouthRollLower": 1.0, "mouthRollUpper": 1.0}),
+    (0, both("mouthUpperUp") | both("mouthLowerDown")), (20, {"mouthShrugLower": 1.0}), (0, {"mouthLeft": 1.0}),
+    (25, {"tongueOut": 1.0, "jawOpen": 0.3}), (0, {"cheekPuff": 1.0}), (0, both("noseSneer")),
+    (0, both("eyeBlink")), (0, {"eyeBlinkLeft": 1.0}), (0, both("eyeWide") | {"browInnerUp": 1.0}),
+    (0, both("browDown") | both("eyeSquint")), (0, {"eyeLookInRight": 1.0, "eyeLookOutLeft": 1.0}),
+    (0, both("eyeLookDown")),
+)
+
+
+def draw_tiles(face):
+    """The tiles as a list of (TILE, TILE, 3) uint8."""
+    values = np.zeros((len(TILES), len(face.space)), np.float32)
+    poses = np.tile(np.eye(4, dtype=np.float32), (len(TILES), 1, 1))
+    for row, (yaw, weights) in enumerate(TILES):
+        for name, value in weights.items():
+            values[row, face.space.index(name)] = value
+        c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+        poses[row, :3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
+    # Nearer than the portrait that users get, so that small pictures still show the face.
+    camera = frame_face(face, (TILE, TILE))  # from the real weights, which say what is head
+    camera = replace(camera, focal_px=1.32 * camera.focal_px, center_px=(TILE / 2, 0.53 * TILE))
+    # Here the shoulders turn with the head, which shows the form better.
+    face = replace(face, head_weight=np.ones_like(face.head_weight))
+    return list(render_frames(face, Motion(values, 30.0, face.space, poses), camera=camera, threads=1))
+
+
+def main():
+    """Draw and save the sheet."""
+    from PIL import Image
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "images" / "sona.png")
+    parser.add_argument("-f", "--face", type=Path, help="another bundle folder")
+    arguments = parser.parse_args()
+    tiles = draw_tiles(open_sona(arguments.face))
+    rows = [np.concatenate(tiles[i:i + ACROSS], 1) for i in range(0, len(tiles), ACROSS)]
+    # Six bits a channel hardly show in small tiles, and the file is a third smaller.
+    sheet = Image.fromarray(np.concatenate(rows) & 0xFC | 0x02)
+    sheet.save(arguments.output, optimize=True)
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

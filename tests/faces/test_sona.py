@@ -1,0 +1,187 @@
+"""The built-in head: it loads, its shapes are complete and symmetric, and its mouth and lids do what they say."""
+
+import hashlib
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from personare.assets import builtin_path
+from personare.errors import AssetError
+from personare.faces.sona import open_sona
+from personare.spaces import ARKIT_52
+from personare.types import Motion
+
+
+@pytest.fixture(scope="module")
+def sona():
+    return open_sona()
+
+
+@pytest.fixture(scope="module")
+def part():
+    """Part index of every vertex and the parts' names."""
+    folder = builtin_path("sona")
+    with np.load(folder / "sona.npz", allow_pickle=False) as file:
+        index = file["part"]
+    return index, json.loads((folder / "card.json").read_text())["config"]["parts"]
+
+
+def posed(face, **weights):
+    """(v, 3) vertices at the given weights."""
+    values = np.zeros((1, 52), np.float32)
+    for name, value in weights.items():
+        values[0, ARKIT_52.index(name)] = value
+    return face.mesh(Motion(values, 30.0, ARKIT_52)).vertices[0]
+
+
+def turn_of(a, b):
+    """z of the cross product of plane vectors (n, 2), positive where b lies to the left of a."""
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def lip_pairs(face):
+    """Indices of the upper and the lower lip along the seal: the places that touch at rest."""
+    moving = face.shapes[ARKIT_52.index("jawOpen"), :, 1]
+    rest = np.round(face.rest, 6)
+    _, place = np.unique(rest, axis=0, return_inverse=True)
+    order = np.argsort(place.ravel(), kind="stable")
+    pairs = [(a, b) for a, b in pairwise(order)
+             if place.ravel()[a] == place.ravel()[b] and abs(moving[a] - moving[b]) > 0.004]
+    upper = np.array([a if moving[a] > moving[b] else b for a, b in pairs])
+    lower = np.array([b if moving[a] > moving[b] else a for a, b in pairs])
+    return upper, lower
+
+
+def test_the_asset_is_small_and_of_the_promised_size(sona):
+    assert (builtin_path("sona") / "sona.npz").stat().st_size <= 4_000_000
+    assert 15_000 <= len(sona.surface.triangles) <= 40_000
+    assert sona.space is ARKIT_52
+
+
+def test_it_stands_upright_in_metres_looking_along_z(sona):
+    head = sona.rest[sona.head_weight > 0.99]
+    assert 0.20 < np.ptp(head[:, 1]) < 0.30
+    nose = sona.rest[np.argmax(sona.rest[:, 2])]
+    assert abs(nose[0]) < 0.003
+    assert abs(nose[1]) < 0.03
+
+
+def test_every_shape_moves_and_none_moves_the_shoulders(sona):
+    size = np.abs(sona.shapes).max((1, 2))
+    assert size.min() > 0.001
+    assert np.abs(sona.shapes[:, sona.head_weight < 0.01]).max() == 0
+
+
+def test_left_and_right_shapes_are_exact_mirror_images(sona, part):
+    index, names = part
+    skin = index == names.index("skin")
+    # Each column is compared as a set of (place, displacement), so that the test needs no vertex order.
+    def rows(shape, flip):
+        table = np.concatenate([sona.rest[skin], sona.shapes[ARKIT_52.index(shape)][skin]], 1)
+        table = np.round(table * (np.array([flip, 1, 1, flip, 1, 1])) * 1e7).astype(np.int64)
+        return table[np.lexsort(table.T)]
+    for name in ARKIT_52.columns:
+        if name.endswith("Left"):
+            np.testing.assert_array_equal(rows(name, -1), rows(name[:-4] + "Right", 1), err_msg=name)
+
+
+def test_left_is_the_subjects_left(sona):
+    for name in ("eyeBlink", "mouthSmile", "browOuterUp", "noseSneer"):
+        size = np.linalg.norm(sona.shapes[ARKIT_52.index(name + "Left")], axis=1)
+        assert sona.rest[np.argmax(size), 0] > 0.005, name
+    assert posed(sona, mouthLeft=1)[:, 0].mean() > posed(sona)[:, 0].mean()
+
+
+def test_lips_touch_at_rest_open_with_the_jaw_and_close_over_it(sona):
+    upper, lower = lip_pairs(sona)
+    assert len(upper) >= 20
+    opened = posed(sona, jawOpen=1)
+    assert 0.022 < (opened[upper, 1] - opened[lower, 1]).max() < 0.034
+    closed = posed(sona, jawOpen=1, mouthClose=1)
+    assert np.linalg.norm(closed[upper] - closed[lower], axis=1).max() < 0.0005
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.5, 0.75, 1.0])
+def test_the_lid_never_dives_into_the_eyeball_while_it_closes(sona, part, weight):
+    index, names = part
+    eye = sona.rest[(index == names.index("eye")) & (sona.rest[:, 0] > 0)]
+    back = eye[eye[:, 2] < np.median(eye[:, 2])]
+    # The back of the ball is a sphere: |p|^2 = 2 c.p + (r^2 - |c|^2) is linear in c.
+    solution = np.linalg.lstsq(np.c_[2 * back, np.ones(len(back))], (back**2).sum(1), rcond=None)[0]
+    centre, radius = solution[:3], np.sqrt(solution[3] + (solution[:3] ** 2).sum())
+    blink = sona.shapes[ARKIT_52.index("eyeBlinkLeft")]
+    lid = (index == 0) & (np.linalg.norm(sona.rest - centre, axis=1) > radius + 0.001)
+    lid &= np.linalg.norm(blink, axis=1) > 0.0005
+    moved = posed(sona, eyeBlinkLeft=weight)[lid]
+    assert np.linalg.norm(moved - centre, axis=1).min() > radius
+
+
+def test_a_blink_covers_the_whole_eye(sona, part):
+    index, names = part
+    closed = posed(sona, eyeBlinkLeft=1)
+    ball = closed[(index == names.index("eye")) & (closed[:, 0] > 0)]
+    front = ball[ball[:, 2] > ball[:, 2].max() - 0.006]
+    triangles = closed[sona.surface.triangles[(index == 0)[sona.surface.triangles].all(1)]]
+    a, b, c = (triangles[:, k, :2] for k in range(3))
+    for point in front:
+        side = [turn_of(q - p, point[:2] - p) for p, q in ((a, b), (b, c), (c, a))]
+        over = (np.min(side, 0) >= 0) & (triangles[:, :, 2].max(1) > point[2])
+        assert over.any()
+
+
+def test_looking_turns_the_eye_the_named_way(sona, part):
+    index, names = part
+    eyes = index == names.index("eye")
+    left = eyes & (sona.rest[:, 0] > 0)
+    tip = np.flatnonzero(left)[np.argmax(sona.rest[left, 2])]
+    for name, axis, sign in (("eyeLookUpLeft", 1, 1), ("eyeLookDownLeft", 1, -1), ("eyeLookInLeft", 0, -1),
+                             ("eyeLookOutLeft", 0, 1)):
+        shape = sona.shapes[ARKIT_52.index(name)]
+        assert sign * shape[tip, axis] > 0.004, name
+        assert np.abs(shape[eyes & ~left]).max() == 0, name
+
+
+def test_teeth_and_tongue_of_the_lower_jaw_follow_it(sona, part):
+    index, names = part
+    jaw = sona.shapes[ARKIT_52.index("jawOpen")]
+    assert np.abs(jaw[index == names.index("teeth_upper")]).max() == 0
+    assert jaw[index == names.index("teeth_lower"), 1].max() < -0.005
+    tongue = index == names.index("tongue")
+    out = posed(sona, tongueOut=1)[tongue, 2].max()
+    assert out > posed(sona)[index == 0][:, 2].max() - 0.012
+
+
+def test_uv_lie_in_the_unit_square_and_the_skin_never_folds_over_itself(sona, part):
+    index, _ = part
+    uv, triangles = sona.surface.uv.astype(float), sona.surface.triangles
+    assert uv.min() >= 0
+    assert uv.max() <= 1
+    skin = triangles[(index == 0)[triangles].all(1)]
+    a, b, c = (uv[skin[:, k]] for k in range(3))
+    area = turn_of(b - a, c - a) / 2
+    assert (area > -1e-9).all()
+    # The skin owns the upper three quarters; it fills them once.
+    assert 0.70 < area.sum() < 0.76
+
+
+def test_a_damaged_copy_is_refused(tmp_path):
+    for name in ("card.json", "sona.npz"):
+        (tmp_path / name).write_bytes((builtin_path("sona") / name).read_bytes())
+    content = bytearray((tmp_path / "sona.npz").read_bytes())
+    content[5000] ^= 1
+    (tmp_path / "sona.npz").write_bytes(content)
+    with pytest.raises(AssetError, match="differs from the hash on its card"):
+        open_sona(tmp_path)
+
+
+def test_a_card_without_its_settings_is_refused(tmp_path):
+    card = json.loads((builtin_path("sona") / "card.json").read_text())
+    content = (builtin_path("sona") / "sona.npz").read_bytes()
+    (tmp_path / "sona.npz").write_bytes(content)
+    assert card["files"]["sona.npz"] == hashlib.sha256(content).hexdigest()
+    del card["config"]["delta_unit_m"]
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    with pytest.raises(AssetError, match="not laid out as a sona bundle"):
+        open_sona(tmp_path)
