@@ -59,19 +59,37 @@ class LinearFace(Face):
         if motion.space.columns != self.space.columns:
             raise InputError("motion", expected=f"the space {self.space.name} of face '{self.name}'",
                              got=motion.space.name, remedy="convert the motion first")
-        vertices = motion.values @ self.shapes.reshape(len(self.shapes), -1)
-        vertices = vertices.reshape(len(motion), -1, 3)
+        vertices = _blended(motion.values, self.shapes)
         vertices += self.rest
         if motion.head_pose is not None:
             vertices = _turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
         return Mesh(vertices, self.surface.triangles)
 
 
+# OpenBLAS starts threads for products of more multiplications than this; they spin for the cores that the renderer's
+# own threads need, and ten times the processor time is gone.
+_SERIAL_PRODUCT = 2**18
+_FEW_FRAMES = 16
+
+
+def _blended(values, shapes):
+    """values @ shapes, (t, v, 3); a few frames are multiplied in pieces that stay on one core and in its cache."""
+    (t, k), flat = values.shape, shapes.reshape(len(shapes), -1)
+    if t > _FEW_FRAMES:
+        return (values @ flat).reshape(t, -1, 3)
+    blended = np.empty((t, flat.shape[1]), np.float32)
+    width = max(64, _SERIAL_PRODUCT // max(1, t * k))
+    for start in range(0, flat.shape[1], width):
+        np.matmul(values, flat[:, start:start + width], out=blended[:, start:start + width])
+    return blended.reshape(t, -1, 3)
+
+
 def _turned(vertices, pose, weight, pivot):
-    """Blend each vertex between rest and the posed head, (t, v, 3)."""
-    offset = vertices - pivot
-    turned = offset @ pose[:, :3, :3].transpose(0, 2, 1) + pose[:, None, :3, 3]
-    turned -= offset
-    turned *= weight[:, None]
-    turned += vertices
-    return turned
+    """Blend each vertex between rest and the posed head, in place: p + weight * ((R - 1) (p - pivot) + t)."""
+    for frame, matrix in zip(vertices, pose, strict=True):
+        turn = matrix[:3, :3].T - np.eye(3, dtype=np.float32)
+        move = frame @ turn
+        move += matrix[:3, 3] - pivot @ turn
+        move *= weight[:, None]
+        frame += move
+    return vertices
