@@ -14,8 +14,9 @@ HEAD_PIVOT = np.array([0.0, -4.0, -1.0])  # atlas
 CELL = 0.25                             # the parts' uv squares lie in a strip of this height
 FAIR_REACH = 0.52                       # bends of the skin shorter than about this, in cm, are ironed out
 LID_FLOOR = 0.45
-# Least light on parts inside the mouth: the bake sees them with the jaw open only half, light also comes through.
-INSIDE_FLOOR = {"teeth_upper": 0.58, "teeth_lower": 0.58, "gum_upper": 0.30, "gum_lower": 0.30, "tongue": 0.45}
+# Least light on parts behind lids and lips: the bake sees the mouth half open only, and light comes through skin.
+PART_FLOOR = {"teeth_upper": 0.58, "teeth_lower": 0.58, "gum_upper": 0.30, "gum_lower": 0.30, "tongue": 0.45,
+                "eye": 0.30}
 DELTA_UNIT_M = 2e-6                     # one step of a stored displacement
 
 
@@ -99,6 +100,7 @@ def assemble(names):
     out["triangle_material"] = np.concatenate(
         [np.where(inside[triangles].all(1), material.index("mouth"), 0)]
         + [np.full(len(q.triangles), material.index(q.material)) for q in pieces])
+    _drop_empty_triangles(out)
     out["part"] = np.concatenate([np.zeros(len(double), int)]
                                  + [np.full(len(q.p), k + 1) for k, q in enumerate(pieces)])
     out["part_names"] = ["skin"] + [q.name for q in pieces]
@@ -115,6 +117,13 @@ def assemble(names):
     out["head_weight"] = head_weight(out["rest"])
     out["occlusion"] = bake(out, names, head, double)
     return out
+
+
+def _drop_empty_triangles(out):
+    """Leave out triangles without area, such as those at the poles of the eyeballs."""
+    a, b, c = (out["rest"][out["triangles"][:, k]] for k in range(3))
+    keep = np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-7
+    out["triangles"], out["triangle_material"] = out["triangles"][keep], out["triangle_material"][keep]
 
 
 def _layout(uv, pieces):
@@ -166,7 +175,7 @@ def bake(out, names, head, double):
     inside[:len(double)] = (head.mouth & (head.ring >= rings.LIP_SEAL - 1))[double]
     ao = np.where(inside, value[1], value[0])
     floor = np.full(len(part), 0.06)
-    for name, least in INSIDE_FLOOR.items():
+    for name, least in PART_FLOOR.items():
         floor[part == name] = least
     lids = (head.patch == "eye") & (head.ring >= 2)
     floor[:len(double)][lids[double]] = LID_FLOOR  # they unfold when the eye closes

@@ -8,7 +8,7 @@ from sona import skin as placing
 from sona.parts import Part, both, grid_triangles
 
 # Left brow, from the nose outwards: x, y, full width, cm.
-BROW = ((0.90, 1.58, 0.12), (1.35, 1.70, 0.42), (2.20, 1.88, 0.50), (3.10, 2.02, 0.44), (4.00, 2.00, 0.34),
+BROW = ((0.90, 1.58, 0.12), (1.35, 1.70, 0.38), (2.20, 1.89, 0.46), (3.10, 2.03, 0.40), (4.00, 2.02, 0.31),
         (4.70, 1.76, 0.18), (5.05, 1.54, 0.05))
 SKIN_TONE = (0.70, 0.45, 0.345)
 HAIR_COLOR = np.array([0.052, 0.025, 0.012])
@@ -27,7 +27,7 @@ def brows(length=34, across=7):
     for v in np.linspace(-1, 1, across):
         # Hairs end at different lengths: the upper edge is a little ragged.
         step = np.arange(length)
-        ragged = 1 + 0.10 * np.sin(2.4 * step) * (v > 0.5) + 0.08 * np.sin(1.7 * step) * (v < -0.5)
+        ragged = 1 + 0.05 * np.sin(2.4 * step) * (v > 0.5) + 0.04 * np.sin(1.7 * step) * (v < -0.5)
         xy = np.column_stack([x, y]) + 0.5 * (v * wide * ragged)[:, None] * normal
         p = form.drop(xy)
         n = form.gradient(p)
@@ -132,7 +132,7 @@ def hair(around=136, down=34):
     _, direction = rays(edge)
     broad, _ = _locks(*_around_whorl(direction))
     front = np.clip(np.cos(turn) * 1.25 - 0.25, 0, 1)
-    tip = edge + (7.5 * front[:, 0] + 1.5) * (broad[:, -1] - 0.35) - 3.0 * front[:, 0] * np.sin(turn[:, 0] * 2.2)
+    tip = edge + (4.5 * front[:, 0] + 1.5) * (broad[:, -1] - 0.35) - 4.0 * front[:, 0] * np.sin(turn[:, 0] * 2.2)
     polar, direction = rays(tip)
     _, relief = _locks(*_around_whorl(direction))
     relief = relief * np.minimum(1.0, 2.5 * np.clip(_around_whorl(direction)[1], 0, 1))

@@ -112,7 +112,7 @@ def _eye_color(a, b, iris, pupil):
     color = color * (0.75 + 0.5 * streak[..., None])
     color *= np.where(depth > 0.86, 0.35, 1.0)[..., None]
     color[a < pupil] = 0.004
-    white = np.array([0.80, 0.77, 0.74]) * np.ones_like(color)
+    white = np.array([0.86, 0.83, 0.80]) * np.ones_like(color)
     red = np.clip((a - 1.6 * iris) / 1.2, 0, 1)[..., None] * np.array([0.0, 0.22, 0.22])
     return np.where((a > 1.03 * iris)[..., None], white - red, color)
 

@@ -68,6 +68,7 @@ def _roll(lips, upper, amount):
     hide = 0.50 if upper else 0.72
     slide = np.where(lips.ring < 5, hide * skin_side, hide * (1 - fold) + (0.0 if upper else 0.16) * fold)
     back = np.where(lips.ring < 5, 0.18 * skin_side, 0.22 + 0.38 * fold)
+    back = back * (1 - 0.8 * smooth(lips.ring, 9, 12))  # the inside stays before the teeth
     return lips.field(y=sign * slide * on, z=-back * on)
 
 
@@ -98,7 +99,7 @@ def lip_targets(lips):
         "mouthUpperUpLeft": lips.field(0.03 * corner, 0.66 * top * mid**0.6 * one, 0.02 * top * mid * one),
         "mouthLeft": lips.field(0.75 + 0 * s, 0.05 * s, -0.10 * s * np.sign(out)),
         "cheekPuff": lips.field(0.02 * x, 0.0, 0.12 * mid),
-        "noseSneerLeft": lips.field(0, (0.12 * top + 0.05 * low) * mid * one, 0.02 * top * one),
+        "noseSneerLeft": lips.field(0, (0.12 * top + 0.11 * low) * mid * one, 0.02 * top * one),
     }
     return shapes
 
