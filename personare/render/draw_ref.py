@@ -115,7 +115,7 @@ def light_ref(normal, albedo, openness, material, ray, lamps, ambient):
         half = ray + lamp[:3]
         squared = (half * half).sum(axis=1) + np.float32(1e-6)
         across = np.maximum((normal * half).sum(axis=1), 0)
-        wide = np.minimum(alpha + lamp[6] * 0.5, 1)
+        wide = np.minimum(alpha + lamp[6] * np.float32(1 / 3), 1)
         spread = across * across / squared * (wide * wide - 1) + 1
         toward = np.maximum(0.25 * squared, 0.1)
         shine = (f0 * wide * wide / (spread * spread * toward * (4 * np.sqrt(wide) + 2))

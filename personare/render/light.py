@@ -68,7 +68,7 @@ STUDIO = Light(
     lamps=(
         Lamp((-0.66, 0.58, 0.58), (1.03, 0.95, 0.86), size_rad=0.22),  # key: large, warm, from the upper left
         Lamp((0.80, 0.08, 0.65), (0.17, 0.19, 0.225), size_rad=0.35),  # fill: weak, cool, opposite
-        Lamp((0.75, 0.40, -0.60), (0.82, 0.87, 0.97), size_rad=0.15),  # rim: from behind, parts hair from backdrop
+        Lamp((0.55, 0.38, -0.75), (1.00, 1.06, 1.16), size_rad=0.15),  # rim: from behind, parts hair from backdrop
     ),
     sky=(0.16, 0.175, 0.20),
     ground=(0.10, 0.083, 0.072),

@@ -18,7 +18,7 @@ NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB = (
 _WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.90), np.float32(0.50), np.float32(0.35)
 _SHARPEST = np.float32(0.02)
 
-_HALF, _ONE, _TWO, _ZERO = np.float32(0.5), np.float32(1), np.float32(2), np.float32(0)
+_THIRD, _HALF, _ONE, _TWO, _ZERO = np.float32(1 / 3), np.float32(0.5), np.float32(1), np.float32(2), np.float32(0)
 
 
 @inlined
@@ -73,7 +73,8 @@ def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
         across = (x * hx + y * hy + z * hz)
         across = across if across > _ZERO else _ZERO
         cosine = x * lx + y * ly + z * lz
-        alpha = batch[ALPHA + i] + size * _HALF
+        # A lamp of some size widens its highlight: Karis, Real Shading in Unreal Engine 4, SIGGRAPH 2013.
+        alpha = batch[ALPHA + i] + size * _THIRD
         alpha = alpha if alpha < _ONE else _ONE
         peak = alpha * alpha
         spread = (across * across / squared) * (peak - _ONE) + _ONE
