@@ -84,11 +84,11 @@ def milliseconds(pictures, frames):
 
 def ours(face, motion, camera):
     """(compiled, NumPy twins) in milliseconds a frame, from curves to pixels on one thread."""
-    from personare.render import frames
+    from personare.rendering import frames
 
     frames.warmup()
     compiled = milliseconds(frames.render_frames(face, motion, camera=camera, threads=1), len(motion))
-    hidden = {name: sys.modules.pop(name) for name in ("personare.render.raster", "personare.render.draw")}
+    hidden = {name: sys.modules.pop(name) for name in ("personare.rendering.raster", "personare.rendering.draw")}
     sys.modules.update(dict.fromkeys(hidden))
     twins = milliseconds(frames.render_frames(face, motion.frames(0, 8), camera=camera, threads=1), 8)
     sys.modules.update(hidden)
@@ -118,7 +118,7 @@ def main():
     options = parser.parse_args()
     os.sched_setaffinity(0, {CORE})
 
-    from personare.render.camera import frame_face
+    from personare.rendering.camera import frame_face
 
     points, triangles = head()
     face, motion = talking_head(points, triangles), talk(options.frames)

@@ -95,7 +95,7 @@ def render(motion, *, face="sona", size=(512, 512), threads=None):
     Returns:
         Iterator of (h, w, 3) uint8 sRGB pictures, one for each frame, drawn as they are asked for.
     """
-    from personare.render.frames import render_frames
+    from personare.rendering.frames import render_frames
 
     return render_frames(open_face(face), motion, size=_as_size(size), threads=threads)
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from personare.faces.sona import open_sona  # noqa: E402
-from personare.render.camera import frame_face  # noqa: E402
-from personare.render.frames import render_frames  # noqa: E402
+from personare.rendering.camera import frame_face  # noqa: E402
+from personare.rendering.frames import render_frames  # noqa: E402
 from personare.types import Motion  # noqa: E402
 
 TILE, ACROSS = 200, 6

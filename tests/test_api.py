@@ -51,6 +51,16 @@ def test_silence_is_rest(hello):
     assert spoken.column("jawOpen").max() > 0.2
 
 
+def test_public_names_stay_what_they_are_when_folders_are_imported():
+    import personare.api
+    import personare.cli
+    import personare.rendering.frames
+
+    for name in personare.__all__:
+        assert getattr(personare, name) is not None
+        assert type(getattr(personare, name)).__name__ != "module", name
+
+
 def test_render_draws_a_head_whose_mouth_opens():
     values = np.zeros((2, 52), np.float32)
     values[1, ARKIT_52.index("jawOpen")] = 1

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "personare"
 LAYERS = (
     {"errors", "arrays", "types", "spaces"},
     {"registry", "store", "assets"},
-    {"audio", "faces", "render", "export"},
+    {"audio", "faces", "rendering", "export"},
     {"motion", "tracking", "portraits"},
     {"metrics", "live", "learn"},
     {"api", "progress"},

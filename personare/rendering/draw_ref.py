@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from personare.render.light import TONE_LIMIT, TONE_STEPS
-from personare.render.raster_ref import FIRST, SAMPLE_X, SAMPLE_Y, sample_keys_ref
+from personare.rendering.light import TONE_LIMIT, TONE_STEPS
+from personare.rendering.raster_ref import FIRST, SAMPLE_X, SAMPLE_Y, sample_keys_ref
 
 # The constants of draw.py and shade.py, repeated here because this file must not import numba.
 FLATTEST_COSINE = np.float32(0.75)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.render.camera import PORTRAIT_FOV_RAD, Camera, frame_face
+from personare.rendering.camera import PORTRAIT_FOV_RAD, Camera, frame_face
 
 
 def test_the_subjects_left_is_on_the_right_and_up_is_up():

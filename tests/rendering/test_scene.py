@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from personare.render.camera import frame_face
-from personare.render.light import STUDIO, TONE_LIMIT, TONE_STEPS, Background, linear
-from personare.render.scene import build_scene
+from personare.rendering.camera import frame_face
+from personare.rendering.light import STUDIO, TONE_LIMIT, TONE_STEPS, Background, linear
+from personare.rendering.scene import build_scene
 
 
 def test_hollows_darken_and_keep_their_red(head):

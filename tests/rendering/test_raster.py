@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from personare.render.raster_ref import SAMPLE_X, SAMPLE_Y, project_ref, sample_keys_ref, vertex_normals_ref
+from personare.rendering.raster_ref import SAMPLE_X, SAMPLE_Y, project_ref, sample_keys_ref, vertex_normals_ref
 
 LENS = np.array([60.0, 24.0, 24.0, 0.5, 10.0])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-compiled = pytest.importorskip("personare.render.compiled")
+compiled = pytest.importorskip("personare.rendering.compiled")
 
 
 def add(a, b):
@@ -25,14 +25,14 @@ def test_kernels_work_without_a_place_for_their_cache(monkeypatch):
 
 
 def test_cache_names_follow_every_kernel_source():
-    from personare.render import draw
+    from personare.rendering import draw
 
     kernels = {"raster", "shade", "fragments", "draw", "light", "compiled"}
     assert kernels == set(compiled._SOURCES)
     assert draw.draw.py_func.__qualname__.endswith(compiled._DIGEST)
     # All a kernel uses comes from these files.
     used = {value.__module__ for value in vars(draw).values() if hasattr(value, "py_func")}
-    assert used <= {f"personare.render.{name}" for name in kernels}
+    assert used <= {f"personare.rendering.{name}" for name in kernels}
 
 
 def test_division_by_zero_follows_numpy():

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from personare.errors import InputError
-from personare.render.camera import frame_face
-from personare.render.light import light_named
-from personare.render.scene import build_scene
+from personare.rendering.camera import frame_face
+from personare.rendering.light import light_named
+from personare.rendering.scene import build_scene
 
 # Frames evaluated and drawn as one task: enough to use a matrix product well, few enough that pictures waiting
 # in line stay small. Fixed, so that results do not depend on the number of threads.
@@ -87,10 +87,10 @@ def _draw_slice(face, motion, scene):
 def _kernels():
     """project, vertex_normals and draw: compiled, or their NumPy twins where numba cannot be imported."""
     try:
-        from personare.render.draw import draw
-        from personare.render.raster import project, vertex_normals
+        from personare.rendering.draw import draw
+        from personare.rendering.raster import project, vertex_normals
     except ImportError:
-        from personare.render.draw_ref import draw_ref as draw
-        from personare.render.raster_ref import project_ref as project
-        from personare.render.raster_ref import vertex_normals_ref as vertex_normals
+        from personare.rendering.draw_ref import draw_ref as draw
+        from personare.rendering.raster_ref import project_ref as project
+        from personare.rendering.raster_ref import vertex_normals_ref as vertex_normals
     return project, vertex_normals, draw

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from personare.render.camera import Camera, frame_face
-from personare.render.draw_ref import draw_ref
-from personare.render.light import STUDIO, UNLIT, Background, linear, srgb
-from personare.render.raster_ref import project_ref, vertex_normals_ref
-from personare.render.scene import build_scene
+from personare.rendering.camera import Camera, frame_face
+from personare.rendering.draw_ref import draw_ref
+from personare.rendering.light import STUDIO, UNLIT, Background, linear, srgb
+from personare.rendering.raster_ref import project_ref, vertex_normals_ref
+from personare.rendering.scene import build_scene
 from personare.types import Material, Surface
 
 

@@ -6,9 +6,9 @@ one, weighted by its samples. `draw_ref.py` holds the NumPy twins.
 
 import numpy as np
 
-from personare.render.compiled import inlined
-from personare.render.raster import FIRST, SAMPLE_X, SAMPLE_Y
-from personare.render.shade import ALPHA, F0, NX, NY, NZ, OPEN, SCATTER, VX, VY, B, G, R
+from personare.rendering.compiled import inlined
+from personare.rendering.raster import FIRST, SAMPLE_X, SAMPLE_Y
+from personare.rendering.shade import ALPHA, F0, NX, NY, NZ, OPEN, SCATTER, VX, VY, B, G, R
 
 # Two triangles of one smooth surface have normals less than about 40 degrees apart.
 FLATTEST_COSINE = np.float32(0.75)

@@ -5,7 +5,7 @@ Fragments are collected into batches, structures of arrays, so that the arithmet
 
 import numpy as np
 
-from personare.render.compiled import compiled, inlined
+from personare.rendering.compiled import compiled, inlined
 
 # Fragments in a batch, and the columns of a batch. Offsets are unsigned constants: that tells LLVM that no index is
 # negative and no two columns overlap, which it needs to use vector instructions.

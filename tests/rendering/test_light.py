@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.render.light import (
+from personare.rendering.light import (
     LIGHTS,
     STUDIO,
     TONE_LIMIT,

@@ -1,10 +1,10 @@
 import numpy as np
 
-from personare.render.camera import frame_face
-from personare.render.draw_ref import collect_ref, shares_ref
-from personare.render.light import STUDIO
-from personare.render.raster_ref import project_ref, sample_keys_ref, vertex_normals_ref
-from personare.render.scene import build_scene
+from personare.rendering.camera import frame_face
+from personare.rendering.draw_ref import collect_ref, shares_ref
+from personare.rendering.light import STUDIO
+from personare.rendering.raster_ref import project_ref, sample_keys_ref, vertex_normals_ref
+from personare.rendering.scene import build_scene
 
 
 def collected(face, size):

@@ -7,7 +7,7 @@ grid, each on a row of its own, so near-horizontal and near-vertical edges get f
 
 import numpy as np
 
-from personare.render.compiled import compiled, inlined
+from personare.rendering.compiled import compiled, inlined
 
 # Fixed-point units in a pixel, and how far (in pixels) a vertex may lie outside. Edge functions multiply two
 # differences below 2 * 2**20 * 2**8 = 2**29, which leaves 64-bit integers room to spare.

@@ -5,11 +5,11 @@ Rows are drawn in bands whose samples stay in the cache.
 
 import numpy as np
 
-from personare.render.compiled import compiled, inlined
-from personare.render.fragments import collect, interpolate, paint
-from personare.render.light import TONE_LIMIT, TONE_STEPS
-from personare.render.raster import bin_triangles, fill_band, list_triangles
-from personare.render.shade import BATCH, COLUMNS, LB, LG, LR, light_fragments
+from personare.rendering.compiled import compiled, inlined
+from personare.rendering.fragments import collect, interpolate, paint
+from personare.rendering.light import TONE_LIMIT, TONE_STEPS
+from personare.rendering.raster import bin_triangles, fill_band, list_triangles
+from personare.rendering.shade import BATCH, COLUMNS, LB, LG, LR, light_fragments
 
 # Pixels in a band: 16384 pixels * 4 samples * 8 bytes = 512 KiB, half of a common second-level cache.
 BAND_PIXELS = 16384

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.render import frames
-from personare.render.camera import frame_face
-from personare.render.frames import render_frames, warmup
+from personare.rendering import frames
+from personare.rendering.camera import frame_face
+from personare.rendering.frames import render_frames, warmup
 
 
 def workers():
@@ -80,13 +80,13 @@ def test_bad_options_are_refused_before_the_first_frame(head, talk):
 def test_without_numba_the_picture_is_the_same(head, talk, monkeypatch):
     fast = list(render_frames(head, talk, size=(64, 64)))
     for name in ("raster", "draw"):
-        monkeypatch.setitem(sys.modules, f"personare.render.{name}", None)
+        monkeypatch.setitem(sys.modules, f"personare.rendering.{name}", None)
     slow = list(render_frames(head, talk, size=(64, 64)))
     assert np.abs(np.subtract(fast, slow, dtype=int)).max() <= 1
 
 
 def test_importing_loads_numba_only_with_warmup():
-    script = ("import sys; import personare.render.frames as f; assert 'numba' not in sys.modules; f.warmup();"
+    script = ("import sys; import personare.rendering.frames as f; assert 'numba' not in sys.modules; f.warmup();"
               "print('numba' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from personare.render.draw_ref import light_ref, wrapped_ref
-from personare.render.light import STUDIO, lamp_table
+from personare.rendering.draw_ref import light_ref, wrapped_ref
+from personare.rendering.light import STUDIO, lamp_table
 
 WHITE_AHEAD = np.array([[0, 0, 1, 1, 1, 1, 0, 0]], np.float32)
 DARK = np.zeros(6, np.float32)
@@ -74,7 +74,7 @@ def test_the_sky_lights_what_faces_up():
 
 
 def test_compiled_light_equals_the_reference(rng):
-    shade = pytest.importorskip("personare.render.shade")
+    shade = pytest.importorskip("personare.rendering.shade")
     n = 700
     normal = rng.normal(size=(n, 3)).astype(np.float32)
     normal[:5] = 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from personare.render.light import backdrop, dithered, lamp_table, linear, srgb, tone_table
+from personare.rendering.light import backdrop, dithered, lamp_table, linear, srgb, tone_table
 
 # Where the depth inside a pixel changes by more than this many pixel widths, the pixel shows an edge.
 STEEPEST = 4.0

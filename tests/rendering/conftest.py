@@ -86,15 +86,15 @@ def talk():
 def kernels():
     """The compiled kernels, and sample_keys, which runs those that make samples; skips where numba is missing."""
     pytest.importorskip("numba")
-    from personare.render.draw import draw
-    from personare.render.raster import project, vertex_normals
+    from personare.rendering.draw import draw
+    from personare.rendering.raster import project, vertex_normals
 
     return SimpleNamespace(project=project, vertex_normals=vertex_normals, draw=draw, sample_keys=sample_keys)
 
 
 def sample_keys(screen, nearness, triangles, two_sided, w, h, band_rows=None):
     """(h, w, 4) int64 keys, band by band as in draw."""
-    from personare.render.raster import bin_triangles, fill_band, list_triangles
+    from personare.rendering.raster import bin_triangles, fill_band, list_triangles
 
     band_rows = band_rows or h
     bands = -(-h // band_rows)

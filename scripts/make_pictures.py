@@ -1,0 +1,44 @@
+"""Draw the pictures of the README: frames of examples/hello.wav above its waveform.
+
+    python scripts/make_pictures.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import personare
+from personare.export.png import png
+
+ROOT = Path(__file__).parents[1]
+# Seconds into hello.wav: hellO, aM, Follow, fOllow, yOU, by the times flite -psdur prints.
+MOMENTS_S = (0.62, 1.19, 4.49, 4.62, 8.63)
+TILE, WAVE = 256, 64
+INK, LIGHT = np.array([214, 160, 130]), np.array([104, 111, 122])
+
+
+def waveform(audio, width):
+    """(WAVE, width, 3) uint8 picture of the sound, the moments marked."""
+    bins = np.array_split(np.abs(audio.samples), width)
+    loud = np.array([part.max() for part in bins]) / np.abs(audio.samples).max()
+    rows = np.abs(np.arange(WAVE) - (WAVE - 1) / 2)[:, None]
+    shown = rows <= np.maximum(loud * (WAVE / 2 - 4), 0.6)
+    columns = np.arange(width)[None, :]
+    at = np.array(MOMENTS_S) / audio.duration_s * width
+    marked = np.abs(columns - at[:, None]).min(axis=0) < 3
+    color = np.where(marked[:, None], INK, LIGHT)
+    return np.where(shown[..., None], color, 255).astype(np.uint8)
+
+
+def main():
+    """Write docs/images/hello.png."""
+    audio = personare.load(ROOT / "examples" / "hello.wav")
+    motion = personare.animate(audio)
+    frames = [round(moment * motion.fps) for moment in MOMENTS_S]
+    tiles = [next(personare.render(motion.frames(i, i + 1), size=TILE)) for i in frames]
+    picture = np.concatenate([np.concatenate(tiles, axis=1), waveform(audio, TILE * len(tiles))])
+    (ROOT / "docs" / "images" / "hello.png").write_bytes(png(picture))
+
+
+if __name__ == "__main__":
+    main()
