@@ -11,8 +11,8 @@ import personare
 from personare.export.png import png
 
 ROOT = Path(__file__).parents[1]
-# Seconds into hello.wav: hellO, aM, Follow, fOllow, yOU, by the times flite -psdur prints.
-MOMENTS_S = (0.62, 1.19, 4.49, 4.62, 8.63)
+# Seconds into hello.wav: I, aM, Face, vOIce, mOre; by the times flite -psdur prints.
+MOMENTS_S = (0.98, 1.19, 1.31, 3.33, 6.10)
 TILE, WAVE = 256, 64
 INK, LIGHT = np.array([214, 160, 130]), np.array([104, 111, 122])
 

@@ -83,7 +83,7 @@ def checked_size(size):
     return w, h
 
 
-def frame_face(face, size=(512, 512), *, yaw_rad=0.0, pitch_rad=0.0, margin=0.09):
+def frame_face(face, size=(512, 512), *, yaw_rad=0.0, pitch_rad=0.0, margin=0.055):
     """A camera that frames a face like a portrait: the head in the middle, a little air above.
 
     Only the part that follows the head pose is framed, so shoulders may leave the picture, and every
@@ -110,7 +110,7 @@ def frame_face(face, size=(512, 512), *, yaw_rad=0.0, pitch_rad=0.0, margin=0.09
     right, up, towards = (points @ rotation.T).T
     focal = 0.5 * h / math.tan(0.5 * PORTRAIT_FOV_RAD)
     # A neck and shoulders fill what lies below the chin; a head without them stands in the middle.
-    below = 2.2 * margin if has_body else margin
+    below = 1.8 * margin if has_body else margin
     reach_x, reach_up, reach_down = (w * (0.5 - margin) / focal, h * (0.5 - margin) / focal,
                                      h * (0.5 - below) / focal)
     x = 0.5 * (right.min() + right.max())
