@@ -48,7 +48,8 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm1d(width)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x):  # (b, c, t)
+    def forward(self, x):
+        """(b, c, t) -> (b, c, t - 2 dilation)."""
         inner = x[:, :, self.cut_before : x.shape[2] - self.cut_after]  # (b, c, t - 2 dilation)
         return inner + self.drop(torch.relu(self.norm(self.convolution(x))))
 
