@@ -89,10 +89,11 @@ def align(options, shards):
     run([sys.executable, HERE / "recordings.py", "--corpus", corpus, "--speaker", "nathalie",
          "--out", shards / "cc0_nathalie.npz"], shards / "cc0_nathalie.npz")
     first = options.work / "first.pt"
-    if not first.exists():
+    speakers = [name for name in ("kerstin", "flemishguy") if not (shards / f"cc0_{name}.npz").exists()]
+    if speakers and not first.exists():
         network = fit(options, shards, options.minutes / 6, options.steps // 6, checkpoint=None)
         torch.save(network.state_dict(), first)
-    for speaker in ("kerstin", "flemishguy"):
+    for speaker in speakers:
         out = shards / f"cc0_{speaker}.npz"
         run([sys.executable, HERE / "align_network.py", "--corpus", corpus, "--speaker", speaker, "--weights", first,
              "--out", out], out)
