@@ -59,6 +59,17 @@ def test_programs_get_json_lines(short, tmp_path):
     assert done.stdout == ""
 
 
+def test_a_cut_recording_is_animated_with_one_line_of_warning(short, tmp_path):
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(short.read_bytes()[:9_000])
+    command = [sys.executable, "-m", "personare", "animate", cut, "-f", "csv", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert "ends early" in done.stderr
+    assert (tmp_path / "cut.csv").is_file()
+
+
 def test_quiet_is_quiet(short, tmp_path):
     done = run("animate", short, "-f", "csv", "-q", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
