@@ -110,16 +110,16 @@ def light_ref(normal, albedo, openness, material, ray, lamps, ambient):
     sky, ground = ambient[:3], ambient[3:]
     light = (albedo * (ground + (sky - ground) * (0.5 + 0.5 * normal[:, 1:2]))
              + (mirror * openness)[:, None] * (ground + (sky - ground) * mirrored[:, None]))
+    gloss = f0 * openness / (4 * np.sqrt(alpha) + 2)
     for lamp in lamps:
         cosine = (normal * lamp[:3]).sum(axis=1)
         half = ray + lamp[:3]
         squared = (half * half).sum(axis=1) + np.float32(1e-6)
         across = np.maximum((normal * half).sum(axis=1), 0)
         wide = np.minimum(alpha + lamp[6] * np.float32(1 / 3), 1)
-        spread = across * across / squared * (wide * wide - 1) + 1
+        spread = across * across * (wide * wide - 1) / squared + 1
         toward = np.maximum(0.25 * squared, 0.1)
-        shine = (f0 * wide * wide / (spread * spread * toward * (4 * np.sqrt(wide) + 2))
-                 * np.maximum(cosine, 0) * openness)
+        shine = gloss * wide * wide / (spread * spread * toward) * np.maximum(cosine, 0)
         wrap = scatter[:, None] * WRAP + SHARPEST
         light = light + lamp[3:6] * (albedo * wrapped_ref(cosine[:, None], wrap) + shine[:, None])
     return light.astype(np.float32)

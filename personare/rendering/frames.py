@@ -11,9 +11,9 @@ from personare.rendering.camera import frame_face
 from personare.rendering.light import light_named
 from personare.rendering.scene import build_scene
 
-# Frames evaluated and drawn as one task: enough to use a matrix product well, few enough that pictures waiting
-# in line stay small. Fixed, so that results do not depend on the number of threads.
-_SLICE = 4
+# Frames evaluated and drawn as one task: enough to read the shapes of a face once for several frames, few enough that
+# the pictures of one task stay below 2 million pixels. It depends on nothing else, least of all on the threads.
+_MOST_FRAMES, _MOST_PIXELS = 8, 2**21
 
 
 def render_frames(face, motion, *, camera=None, light="studio", size=(512, 512), threads=None, two_sided=()):
@@ -54,9 +54,11 @@ def warmup():
 def _drawn_ahead(face, motion, scene, threads):
     pool = ThreadPoolExecutor(threads, thread_name_prefix="personare-render")
     waiting = deque()
+    h, w = scene.picture.shape[:2]
+    size = min(_MOST_FRAMES, max(1, _MOST_PIXELS // (w * h)))
     try:
-        for start in range(0, len(motion), _SLICE):
-            waiting.append(pool.submit(_draw_slice, face, motion.frames(start, start + _SLICE), scene))
+        for start in range(0, len(motion), size):
+            waiting.append(pool.submit(_draw_slice, face, motion.frames(start, start + size), scene))
             if len(waiting) > threads + 1:
                 yield from waiting.popleft().result()
         while waiting:

@@ -265,30 +265,39 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
         limits = (min(nearness[a], nearness[b], nearness[c]), max(nearness[a], nearness[b], nearness[c]))
         y_low, y_high = min(ay, by, cy), max(ay, by, cy)
         x_low, x_high = min(ax, bx, cx), max(ax, bx, cx)
-        row_low = max(0, ((y_low - 224 + 255) >> 8) - first_row)
-        row_high = min(row_count - 1, ((y_high - 32) >> 8) - first_row)
+        top = max(0, (y_low - 224 + 255) >> 8)
+        row_low, row_high = max(0, top - first_row), min(row_count - 1, ((y_high - 32) >> 8) - first_row)
         low, high = max(0, (x_low - 224 + 255) >> 8), min(width - 1, (x_high - 32) >> 8)
         small = x_high - x_low < WIDE and y_high - y_low < WIDE
         right, down = (ay - by, by - cy, cy - ay), (bx - ax, cx - bx, ax - cx)
-        bias = edge_bias(bx - ax, by - ay), edge_bias(cx - bx, cy - by), edge_bias(ax - cx, ay - cy)
+        x, y = low * 256, (row_low + first_row) * 256
+        in_a = down[0] * (y - ay) + right[0] * (x - ax) + edge_bias(down[0], -right[0])
+        in_b = down[1] * (y - by) + right[1] * (x - bx) + edge_bias(down[1], -right[1])
+        in_c = down[2] * (y - cy) + right[2] * (x - cx) + edge_bias(down[2], -right[2])
+        # Nearness starts at the upper left pixel of the box, wherever the band begins, and goes on in float32.
+        corner = np.float32(nearness[a] + slope_x * np.float64(x - ax) + slope_y * np.float64(top * 256 - ay))
+        rise_x, rise_y = np.float32(slope_x), np.float32(slope_y)
         number = FIRST - np.int64(t)
         for row in range(row_low, row_high + 1):
-            y = (row + first_row) * 256
             touched[row, 0] = min(touched[row, 0], low)
             touched[row, 1] = max(touched[row, 1], high)
+            at_a, at_b, at_c = in_a, in_b, in_c
+            near = corner + rise_y * np.float32((row + first_row - top) * 256)
             for column in range(low, high + 1, 4):
-                x = column * 256
-                at = (down[0] * (y - ay) + right[0] * (x - ax) + bias[0],
-                      down[1] * (y - by) + right[1] * (x - bx) + bias[1],
-                      down[2] * (y - cy) + right[2] * (x - cx) + bias[2])
-                near = np.float32(nearness[a] + slope_x * np.float64(x - ax) + slope_y * np.float64(y - ay))
                 first = np.uint64((row * (width + 4) + column) * 4)
+                start = near + rise_x * np.float32((column - low) * 256)
                 if small:
                     cover_block(samples, first, number,
-                                (np.int32(at[0]), np.int32(at[1]), np.int32(at[2])),
+                                (np.int32(at_a), np.int32(at_b), np.int32(at_c)),
                                 (np.int32(right[0]), np.int32(right[1]), np.int32(right[2])),
                                 (np.int32(down[0]), np.int32(down[1]), np.int32(down[2])),
-                                near, np.float32(slope_x), np.float32(slope_y), limits)
+                                start, rise_x, rise_y, limits)
                 else:
-                    cover_block_wide(samples, first, number, at, right, down, near, np.float32(slope_x),
-                                     np.float32(slope_y), limits)
+                    cover_block_wide(samples, first, number, (at_a, at_b, at_c), right, down, start, rise_x, rise_y,
+                                     limits)
+                at_a += right[0] * 1024
+                at_b += right[1] * 1024
+                at_c += right[2] * 1024
+            in_a += down[0] * 256
+            in_b += down[1] * 256
+            in_c += down[2] * 256

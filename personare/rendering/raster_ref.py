@@ -94,22 +94,24 @@ def _cover(keys, which, row, column, first_row, setup):
     if not len(pixel):
         return
     which, row, column = which[pixel], row[pixel], column[pixel]
-    # The box is walked in steps of four pixels, and nearness is taken from the corner of each step.
-    block = low[which] + (column - low[which]) // 4 * 4
-    z = _nearness_at(corners[which], near[which], block, row, (column - block) * 256 + SAMPLE_X[sample],
-                     SAMPLE_Y[sample])
+    # The box is walked from its corner in rows and in steps of four pixels, adding up nearness in float32.
+    left, top = low[which], np.maximum(0, (corners[which, :, 1].min(axis=1) - 224 + 255) >> 8)
+    step = (column - left) // 4 * 4
+    z = _nearness_at(corners[which], near[which], (left, top), (step * 256, (row - top) * 256),
+                     ((column - left - step) * 256 + SAMPLE_X[sample], SAMPLE_Y[sample]))
     key = (z.view(np.int32).astype(np.int64) << 32) | (FIRST - numbers[which])
     np.maximum.at(keys, (row - first_row, column, sample), key)
 
 
-def _nearness_at(corners, near, block, row, x, y):
-    """(n,) float32 nearness of triangles at x, y (1/256 pixel) from the upper left corner of pixel block, row."""
+def _nearness_at(corners, near, pixel, step, lane):
+    """(n,) float32 nearness of triangles at the corner of a pixel + step + lane, the last two in 1/256 pixel."""
     origin = corners[:, 0]
     (ux, uy), (vx, vy) = (corners[:, 1] - origin).T.astype(float), (corners[:, 2] - origin).T.astype(float)
     area = np.abs(vx * uy - vy * ux)
     base, u, v = near[:, 0].astype(float), near[:, 1].astype(float) - near[:, 0], near[:, 2].astype(float) - near[:, 0]
     slope_x, slope_y = (u * vy - v * uy) / area, (v * ux - u * vx) / area
-    start = base + slope_x * (block * 256 - origin[:, 0]) + slope_y * (row * 256 - origin[:, 1])
-    z = start.astype(np.float32) + (slope_x.astype(np.float32) * x.astype(np.float32)
-                                    + slope_y.astype(np.float32) * y.astype(np.float32))
+    corner = base + slope_x * (pixel[0] * 256 - origin[:, 0]) + slope_y * (pixel[1] * 256 - origin[:, 1])
+    rise_x, rise_y = slope_x.astype(np.float32), slope_y.astype(np.float32)
+    start = corner.astype(np.float32) + rise_y * step[1].astype(np.float32) + rise_x * step[0].astype(np.float32)
+    z = start + (rise_x * lane[0].astype(np.float32) + rise_y * lane[1].astype(np.float32))
     return np.minimum(np.maximum(z, near.min(axis=1)), near.max(axis=1))

@@ -9,30 +9,38 @@ from personare.rendering.compiled import compiled, inlined
 
 # Fragments in a batch, and the columns of a batch. Offsets are unsigned constants: that tells LLVM that no index is
 # negative and no two columns overlap, which it needs to use vector instructions.
-BATCH = 1024
-COLUMNS = 15
-NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB = (
+# 512 fragments * 19 columns * 4 bytes fit a first-level cache of 48 KiB.
+BATCH = 512
+COLUMNS = 19
+NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB, _VZ, _QR, _QG, _QB = (
     np.uint64(k * BATCH) for k in range(COLUMNS))
 
 # How far light of each colour wraps past the terminator at scatter 1: red travels farthest in skin.
 _WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.90), np.float32(0.50), np.float32(0.35)
 _SHARPEST = np.float32(0.02)
 
-_THIRD, _HALF, _ONE, _TWO, _ZERO = np.float32(1 / 3), np.float32(0.5), np.float32(1), np.float32(2), np.float32(0)
+_ZERO, _QUARTER, _THIRD, _HALF = np.float32(0), np.float32(0.25), np.float32(1 / 3), np.float32(0.5)
+_ONE, _TWO, _FOUR = np.float32(1), np.float32(2), np.float32(4)
 
 
 @inlined
-def wrapped(cosine, wrap):
-    """max(cosine, 0) with its corner rounded over -wrap..wrap: soft light, equal to Lambert outside."""
+def wrapped(cosine, wrap, quarter):
+    """max(cosine, 0) with its corner rounded over -wrap..wrap: soft light, equal to Lambert outside.
+
+    quarter is 1 / (4 * wrap).
+    """
     low = cosine + wrap if cosine > -wrap else _ZERO
     inside = low if low < _TWO * wrap else _TWO * wrap
     above = cosine - wrap if cosine > wrap else _ZERO
-    return inside * inside / (np.float32(4) * wrap) + above
+    return inside * inside * quarter + above
 
 
 @inlined
 def light_ambient(batch, count, ambient):
-    """Normalise a batch and start its light with the ambient part. ambient: (6,) float32 sky, ground."""
+    """Normalise a batch, start its light with the ambient part, and prepare what all lamps need.
+
+    ambient: (6,) float32 sky, ground. F0 becomes the strength of highlights.
+    """
     for i in range(count):
         x, y, z = batch[NX + i], batch[NY + i], batch[NZ + i]
         scale = _ONE / np.sqrt(x * x + y * y + z * z + np.float32(1e-20))
@@ -40,7 +48,9 @@ def light_ambient(batch, count, ambient):
         batch[NX + i], batch[NY + i], batch[NZ + i] = x, y, z
         u, v = batch[VX + i], batch[VY + i]
         scale = _ONE / np.sqrt(u * u + v * v + _ONE)
-        facing = (x * u + y * v + z) * scale
+        u, v = u * scale, v * scale
+        batch[VX + i], batch[VY + i], batch[_VZ + i] = u, v, scale
+        facing = x * u + y * v + z * scale
         facing = facing if facing > _ZERO else _ZERO
         grazing = _ONE - facing if facing < _ONE else _ZERO
         grazing = grazing * grazing * grazing * grazing
@@ -49,9 +59,10 @@ def light_ambient(batch, count, ambient):
         f0, alpha = batch[F0 + i], batch[ALPHA + i]
         top = np.float32(50) * f0 if f0 < np.float32(0.02) else _ONE
         top *= (_ONE - alpha) * (_ONE - alpha)
+        batch[F0 + i] = f0 * batch[OPEN + i] / (_FOUR * np.sqrt(alpha) + _TWO)
         mirror = (f0 + (top - f0 if top > f0 else _ZERO) * grazing) * batch[OPEN + i]
         high = _HALF + _HALF * y
-        mirrored = _HALF + facing * y - _HALF * v * scale
+        mirrored = _HALF + facing * y - _HALF * v
         mirrored = mirrored if mirrored > _ZERO else _ZERO
         batch[LR + i] = (batch[R + i] * (ambient[3] + (ambient[0] - ambient[3]) * high)
                           + mirror * (ambient[3] + (ambient[0] - ambient[3]) * mirrored))
@@ -59,6 +70,10 @@ def light_ambient(batch, count, ambient):
                           + mirror * (ambient[4] + (ambient[1] - ambient[4]) * mirrored))
         batch[LB + i] = (batch[B + i] * (ambient[5] + (ambient[2] - ambient[5]) * high)
                           + mirror * (ambient[5] + (ambient[2] - ambient[5]) * mirrored))
+        wrap = _FOUR * batch[SCATTER + i]
+        batch[_QR + i] = _ONE / (wrap * _WRAP_R + _FOUR * _SHARPEST)
+        batch[_QG + i] = _ONE / (wrap * _WRAP_G + _FOUR * _SHARPEST)
+        batch[_QB + i] = _ONE / (wrap * _WRAP_B + _FOUR * _SHARPEST)
 
 
 @inlined
@@ -66,28 +81,29 @@ def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
     """Add one lamp to a batch: diffuse light with a warm terminator, and a GGX highlight."""
     for i in range(count):
         x, y, z = batch[NX + i], batch[NY + i], batch[NZ + i]
-        u, v = batch[VX + i], batch[VY + i]
-        scale = _ONE / np.sqrt(u * u + v * v + _ONE)
-        hx, hy, hz = lx + u * scale, ly + v * scale, lz + scale
+        hx, hy, hz = lx + batch[VX + i], ly + batch[VY + i], lz + batch[_VZ + i]
         squared = hx * hx + hy * hy + hz * hz + np.float32(1e-6)
-        across = (x * hx + y * hy + z * hz)
+        across = x * hx + y * hy + z * hz
         across = across if across > _ZERO else _ZERO
         cosine = x * lx + y * ly + z * lz
         # A lamp of some size widens its highlight: Karis, Real Shading in Unreal Engine 4, SIGGRAPH 2013.
         alpha = batch[ALPHA + i] + size * _THIRD
         alpha = alpha if alpha < _ONE else _ONE
         peak = alpha * alpha
-        spread = (across * across / squared) * (peak - _ONE) + _ONE
-        toward = np.float32(0.25) * squared
+        # GGX with visibility and Fresnel in one term, after Karis, Optimizing PBR for Mobile, SIGGRAPH 2015, its
+        # fractions brought to one: the half vector is not normalised.
+        spread = across * across * (peak - _ONE) + squared
+        toward = _QUARTER * squared
         toward = toward if toward > np.float32(0.1) else np.float32(0.1)
         lit = cosine if cosine > _ZERO else _ZERO
-        # Visibility and Fresnel in one term, after Karis, Optimizing PBR for Mobile, SIGGRAPH 2015.
-        shine = (batch[F0 + i] * peak / (spread * spread * toward * (np.float32(4) * np.sqrt(alpha) + _TWO))
-                 * lit * batch[OPEN + i])
+        shine = batch[F0 + i] * lit * peak * squared * squared / (spread * spread * toward)
         scatter = batch[SCATTER + i]
-        batch[LR + i] += red * (batch[R + i] * wrapped(cosine, scatter * _WRAP_R + _SHARPEST) + shine)
-        batch[LG + i] += green * (batch[G + i] * wrapped(cosine, scatter * _WRAP_G + _SHARPEST) + shine)
-        batch[LB + i] += blue * (batch[B + i] * wrapped(cosine, scatter * _WRAP_B + _SHARPEST) + shine)
+        batch[LR + i] += red * (
+            batch[R + i] * wrapped(cosine, scatter * _WRAP_R + _SHARPEST, batch[_QR + i]) + shine)
+        batch[LG + i] += green * (
+            batch[G + i] * wrapped(cosine, scatter * _WRAP_G + _SHARPEST, batch[_QG + i]) + shine)
+        batch[LB + i] += blue * (
+            batch[B + i] * wrapped(cosine, scatter * _WRAP_B + _SHARPEST, batch[_QB + i]) + shine)
 
 
 @compiled("void(float32[::1], uint64, float32[:,::1], float32[::1])")
@@ -95,7 +111,7 @@ def light_fragments(batch, count, lamps, ambient):
     """Light a batch: read its columns NX..VY, write LR, LG, LB.
 
     Args:
-        batch: (COLUMNS * BATCH,) float32; normals are normalised in place.
+        batch: (COLUMNS * BATCH,) float32; what it reads is changed on the way.
         count: fragments in it.
         lamps: (l, 8) float32: unit direction, colour, size, 0.
         ambient: (6,) float32 sky and ground.
