@@ -48,9 +48,9 @@ def write_line(line, y, low, high, backdrop, tones, picture):
 
 @compiled("void(int32[:,::1], float32[::1], int32[:,::1], float32[:,::1], float32[:,::1], int32[::1],"
           "float32[:,::1], int64[:,::1], float32[::1], boolean[::1], float32[::1], float32[:,::1], float32[::1],"
-          "float32[:,:,::1], uint8[::1], uint8[:,:,::1])")
+          "float32[:,:,::1], uint8[::1], float32[:,::1], uint8[:,:,::1])")
 def draw(screen, nearness, triangles, attributes, uv, triangle_material, materials, textures, texels, two_sided,
-         view, lamps, ambient, backdrop, tones, picture):
+         view, lamps, ambient, backdrop, tones, facets, picture):
     """Draw one frame over a picture that holds the background.
 
     Args:
@@ -67,6 +67,7 @@ def draw(screen, nearness, triangles, attributes, uv, triangle_material, materia
         lamps, ambient: (l, 8) and (6,) float32.
         backdrop: (h, w, 3) float32 linear.
         tones: (TONE_STEPS,) uint8.
+        facets: (f, 16) float32 scratch, megabytes that need not be asked of the system for each frame.
         picture: (h, w, 3) uint8 in and out.
     """
     h, w = picture.shape[0], picture.shape[1]
@@ -76,10 +77,9 @@ def draw(screen, nearness, triangles, attributes, uv, triangle_material, materia
     reach = np.empty((triangles.shape[0], 2), np.int32)
     listed = np.empty(bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts),
                       np.int32)
-    facets = np.empty((triangles.shape[0], 4), np.float32)
     list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, facets)
     samples = np.empty(band_rows * 4 * (w + 4), np.int64)
-    touched = np.empty((band_rows, 2), np.int32)
+    touched = np.empty(2, np.int64)
     fragments, weights = np.empty((4 * w, 4), np.int32), np.empty(4 * w, np.float32)
     batch, line = np.empty(COLUMNS * BATCH, np.float32), np.zeros((w, 4), np.float32)
     for band in range(bands):
@@ -87,20 +87,17 @@ def draw(screen, nearness, triangles, attributes, uv, triangle_material, materia
             continue
         rows = min(band_rows, h - band * band_rows)
         samples.fill(0)
-        for row in range(rows):
-            touched[row, 0], touched[row, 1] = w, -1
         fill_band(screen, nearness, triangles, listed, starts[band], starts[band + 1], w, band * band_rows, rows,
-                  samples, touched)
+                  samples, touched, facets)
+        low, high = touched[0], touched[1]
         for row in range(rows):
-            y, low, high = band * band_rows + row, touched[row, 0], touched[row, 1]
+            y = band * band_rows + row
             total = collect(samples, row * 4 * (w + 4), low, high, y, facets, view[4], fragments, weights)
             start = np.uint64(0)
             while start < total:
                 count = min(total - start, np.uint64(BATCH))
-                interpolate(fragments, start, count, screen, nearness, triangles, attributes, triangle_material,
-                            materials, view, batch)
-                paint(fragments, start, count, screen, nearness, triangles, uv, triangle_material, textures, texels,
-                      batch)
+                interpolate(fragments, start, count, triangles, attributes, facets, materials, view, batch)
+                paint(fragments, start, count, triangles, uv, facets, textures, texels, batch)
                 light_fragments(batch, count, lamps, ambient)
                 add_light(fragments, weights, start, count, batch, line)
                 start += count

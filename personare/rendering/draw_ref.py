@@ -14,8 +14,8 @@ _BAND_PIXELS = 2**18
 
 
 def draw_ref(screen, nearness, triangles, attributes, uv, triangle_material, materials, textures, texels, two_sided,
-             view, lamps, ambient, backdrop, tones, picture):
-    """draw.draw."""
+             view, lamps, ambient, backdrop, tones, facets, picture):
+    """draw.draw; facets is not used."""
     h, w = picture.shape[:2]
     rows = max(1, _BAND_PIXELS // w)
     for first in range(0, h, rows):

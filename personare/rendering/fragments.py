@@ -44,7 +44,7 @@ def collect(samples, first, low, high, row, facets, steepest, fragments, weights
         first: position of the first key of the row.
         low, high: first and last pixel to look at.
         row: number of the row in the picture.
-        facets: (f, 4) float32, from raster.list_triangles.
+        facets: (f, 16) float32, from raster.list_triangles.
         steepest: largest relative change of depth inside a pixel of one surface.
         fragments: (4 * w, 4) int32 out: column, triangle, and the point to look at in 1/256 pixel.
         weights: (4 * w,) float32 out, share of the pixel.
@@ -114,18 +114,14 @@ def texel(texels, first, w, h, u, v):
 
 
 @inlined
-def interpolate(fragments, start, count, screen, nearness, triangles, attributes, triangle_material, materials, view,
-                batch):
-    """Look up what the lighting needs at `count` fragments from `start` on.
-
-    A point outside its triangle, where a neighbour holds the middle of the pixel, counts as a point of its edge.
-    The other arrays are those of draw.
-    """
+def interpolate(fragments, start, count, triangles, attributes, facets, materials, view, batch):
+    """Look up what the lighting needs at `count` fragments from `start` on. The other arrays are those of draw."""
     for n in range(count):
         i = start + n
-        t, x, y = np.uint32(fragments[i, 1]), fragments[i, 2], fragments[i, 3]
+        t, x, y = np.uint32(fragments[i, 1]), np.float32(fragments[i, 2]), np.float32(fragments[i, 3])
         a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
-        of_a, of_b, of_c, front = shares(screen, nearness, a, b, c, x, y)
+        of_a, of_b, of_c = shares(facets, t, x, y)
+        front = facets[t, 13]
         batch[NX + n] = front * (attributes[a, 0] * of_a + attributes[b, 0] * of_b + attributes[c, 0] * of_c)
         batch[NY + n] = front * (attributes[a, 1] * of_a + attributes[b, 1] * of_b + attributes[c, 1] * of_c)
         batch[NZ + n] = front * (attributes[a, 2] * of_a + attributes[b, 2] * of_b + attributes[c, 2] * of_c)
@@ -133,39 +129,39 @@ def interpolate(fragments, start, count, screen, nearness, triangles, attributes
         batch[R + n] = attributes[a, 4] * of_a + attributes[b, 4] * of_b + attributes[c, 4] * of_c
         batch[G + n] = attributes[a, 5] * of_a + attributes[b, 5] * of_b + attributes[c, 5] * of_c
         batch[B + n] = attributes[a, 6] * of_a + attributes[b, 6] * of_b + attributes[c, 6] * of_c
-        m = np.uint32(triangle_material[t])
+        m = np.uint32(facets[t, 3])
         batch[F0 + n], batch[ALPHA + n], batch[SCATTER + n] = materials[m, 0], materials[m, 1], materials[m, 2]
-        batch[VX + n] = (view[1] - np.float32(x) * view[3]) * view[0]
-        batch[VY + n] = (np.float32(y) * view[3] - view[2]) * view[0]
+        batch[VX + n] = (view[1] - x * view[3]) * view[0]
+        batch[VY + n] = (y * view[3] - view[2]) * view[0]
 
 
 @inlined
-def shares(screen, nearness, a, b, c, x, y):
-    """Share of each corner at a point, perspective-correct, and 1 for a triangle seen from its front, else -1."""
-    ax, ay, bx, by = screen[a, 0] - x, screen[a, 1] - y, screen[b, 0] - x, screen[b, 1] - y
-    cx, cy = screen[c, 0] - x, screen[c, 1] - y
-    in_a, in_b, in_c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
-    # Pixel rows run downwards, so a triangle seen from its front has a negative area here.
-    front = _ONE if in_a + in_b + in_c < 0 else -_ONE
-    of_a, of_b, of_c = (-front * np.float32(in_a) * nearness[a], -front * np.float32(in_b) * nearness[b],
-                        -front * np.float32(in_c) * nearness[c])
+def shares(facets, t, x, y):
+    """Share of each corner of a triangle at a point, 1/256 pixel, correct in perspective.
+
+    A point outside, where a neighbour holds the middle of the pixel, counts as a point of the edge.
+    """
+    of_a = facets[t, 4] + (facets[t, 5] * x + facets[t, 6] * y)
+    of_b = facets[t, 7] + (facets[t, 8] * x + facets[t, 9] * y)
+    of_c = facets[t, 10] + (facets[t, 11] * x + facets[t, 12] * y)
     of_a = of_a if of_a > _ZERO else _ZERO
     of_b = of_b if of_b > _ZERO else _ZERO
     of_c = of_c if of_c > _ZERO else _ZERO
-    scale = _ONE / (of_a + of_b + of_c)
-    return of_a * scale, of_b * scale, of_c * scale, front
+    # The smallest number keeps a sliver on which all three round to nothing from dividing by it.
+    scale = _ONE / (of_a + of_b + of_c + np.float32(1e-30))
+    return of_a * scale, of_b * scale, of_c * scale
 
 
 @inlined
-def paint(fragments, start, count, screen, nearness, triangles, uv, triangle_material, textures, texels, batch):
+def paint(fragments, start, count, triangles, uv, facets, textures, texels, batch):
     """Multiply the colour of those fragments whose material has a texture with it."""
     for n in range(count):
         i = start + n
         t = np.uint32(fragments[i, 1])
-        m = np.uint32(triangle_material[t])
+        m = np.uint32(facets[t, 3])
         if textures[m, 1] > 0:
             a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
-            of_a, of_b, of_c, _ = shares(screen, nearness, a, b, c, fragments[i, 2], fragments[i, 3])
+            of_a, of_b, of_c = shares(facets, t, np.float32(fragments[i, 2]), np.float32(fragments[i, 3]))
             u = uv[a, 0] * of_a + uv[b, 0] * of_b + uv[c, 0] * of_c
             v = uv[a, 1] * of_a + uv[b, 1] * of_b + uv[c, 1] * of_c
             first, w, h = textures[m, 0], textures[m, 1], textures[m, 2]

@@ -74,6 +74,7 @@ def _draw_slice(face, motion, scene):
     v = vertices.shape[1]
     points, screen = np.empty((v, 3), np.float32), np.zeros((v, 2), np.int32)
     nearness, attributes = np.empty(v, np.float32), scene.attributes.copy()
+    facets = np.empty((len(scene.triangles), 16), np.float32)
     pictures = []
     for frame in vertices:
         project(np.ascontiguousarray(frame), scene.camera_from_world, scene.lens, points, screen, nearness)
@@ -81,7 +82,7 @@ def _draw_slice(face, motion, scene):
         picture = scene.picture.copy()
         draw(screen, nearness, scene.triangles, attributes, scene.uv, scene.triangle_material, scene.materials,
              scene.textures, scene.texels, scene.two_sided, scene.view, scene.lamps, scene.ambient, scene.backdrop,
-             scene.tones, picture)
+             scene.tones, facets, picture)
         pictures.append(picture)
     return pictures
 

@@ -160,7 +160,7 @@ def list_triangles(reach, starts, filled, listed, triangles, attributes, triangl
         filled: (bands,) int64 scratch.
         listed: (n,) int32 out, triangle numbers.
         triangles, attributes, triangle_material: as in draw.
-        facets: (f, 4) float32 out, normal at the first corner and material, for triangles that are listed.
+        facets: (f, 16) float32 out, columns 0..3: normal at the first corner and material of what is listed.
     """
     filled[:] = 0
     for t in range(reach.shape[0]):
@@ -230,17 +230,29 @@ def cover_block_wide(samples, start, number, at, right, down, near, slope_x, slo
 
 
 @inlined
-def slopes(screen, nearness, a, b, c, area):
-    """Change of nearness for one fixed-point unit of x and of y, float64."""
+def slopes(screen, nearness, a, b, c, share):
+    """Change of nearness for one fixed-point unit of x and of y, float64; share is 1 / doubled area."""
     ux, uy = np.float64(screen[b, 0] - screen[a, 0]), np.float64(screen[b, 1] - screen[a, 1])
     vx, vy = np.float64(screen[c, 0] - screen[a, 0]), np.float64(screen[c, 1] - screen[a, 1])
     u, v = np.float64(nearness[b]) - nearness[a], np.float64(nearness[c]) - nearness[a]
-    return (u * vy - v * uy) / area, (v * ux - u * vx) / area
+    return (u * vy - v * uy) * share, (v * ux - u * vx) * share
+
+
+@inlined
+def share_plane(facets, t, k, right, down, x, y, scale):
+    """Write the edge function through (x, y), scaled, as value at the upper left of the picture, and slopes.
+
+    Divided by the sum of all three, the planes of a triangle give the share of each corner at a point, correct in
+    perspective. One line of cache holds them, and many pixels look them up.
+    """
+    facets[t, k] = -np.float64(right * x + down * y) * scale
+    facets[t, k + 1] = right * scale
+    facets[t, k + 2] = down * scale
 
 
 @compiled("void(int32[:,::1], float32[::1], int32[:,::1], int32[::1], int64, int64, int64, int64, int64,"
-          "int64[::1], int32[:,::1])")
-def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row, row_count, samples, touched):
+          "int64[::1], int64[::1], float32[:,::1])")
+def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row, row_count, samples, touched, facets):
     """Draw the listed triangles into the samples of one band of pixel rows.
 
     Args:
@@ -250,18 +262,23 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
         first_row, row_count: the band.
         samples: (row_count * (w + 4) * 4,) int64 in and out, keys as in cover_block, four to a pixel, 0 for
             none; the four pixels right of the picture are scratch.
-        touched: (row_count, 2) int32 in and out, first and last pixel column that may hold something.
+        touched: (2,) int64 out, first and last pixel column that may hold something.
+        facets: (f, 16) float32 out, columns 4..13: share_plane of each corner, and 1 for a triangle seen from its
+            front, else -1.
     """
+    leftmost, rightmost = np.int64(width), np.int64(-1)
     for n in range(start, stop):
         t = np.uint32(listed[np.uint64(n)])
         a, b, c = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
         area = doubled_area(screen, a, b, c)
-        if area > 0:
+        front = area > 0
+        if front:
             b, c = c, b
+        share = 1 / np.float64(abs(area))
         ax, ay = np.int64(screen[a, 0]), np.int64(screen[a, 1])
         bx, by = np.int64(screen[b, 0]), np.int64(screen[b, 1])
         cx, cy = np.int64(screen[c, 0]), np.int64(screen[c, 1])
-        slope_x, slope_y = slopes(screen, nearness, a, b, c, abs(area))
+        slope_x, slope_y = slopes(screen, nearness, a, b, c, share)
         limits = (min(nearness[a], nearness[b], nearness[c]), max(nearness[a], nearness[b], nearness[c]))
         y_low, y_high = min(ay, by, cy), max(ay, by, cy)
         x_low, x_high = min(ax, bx, cx), max(ax, bx, cx)
@@ -278,9 +295,12 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
         corner = np.float32(nearness[a] + slope_x * np.float64(x - ax) + slope_y * np.float64(top * 256 - ay))
         rise_x, rise_y = np.float32(slope_x), np.float32(slope_y)
         number = FIRST - np.int64(t)
+        share_plane(facets, t, 4, right[1], down[1], bx, by, nearness[a] * share)
+        share_plane(facets, t, 10 if front else 7, right[2], down[2], cx, cy, nearness[b] * share)
+        share_plane(facets, t, 7 if front else 10, right[0], down[0], ax, ay, nearness[c] * share)
+        facets[t, 13] = 1 if front else -1
+        leftmost, rightmost = min(leftmost, low), max(rightmost, high)
         for row in range(row_low, row_high + 1):
-            touched[row, 0] = min(touched[row, 0], low)
-            touched[row, 1] = max(touched[row, 1], high)
             at_a, at_b, at_c = in_a, in_b, in_c
             near = corner + rise_y * np.float32((row + first_row - top) * 256)
             for column in range(low, high + 1, 4):
@@ -301,3 +321,4 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
             in_a += down[0] * 256
             in_b += down[1] * 256
             in_c += down[2] * 256
+    touched[0], touched[1] = leftmost, rightmost

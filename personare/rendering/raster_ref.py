@@ -107,9 +107,9 @@ def _nearness_at(corners, near, pixel, step, lane):
     """(n,) float32 nearness of triangles at the corner of a pixel + step + lane, the last two in 1/256 pixel."""
     origin = corners[:, 0]
     (ux, uy), (vx, vy) = (corners[:, 1] - origin).T.astype(float), (corners[:, 2] - origin).T.astype(float)
-    area = np.abs(vx * uy - vy * ux)
+    share = 1 / np.abs(vx * uy - vy * ux)
     base, u, v = near[:, 0].astype(float), near[:, 1].astype(float) - near[:, 0], near[:, 2].astype(float) - near[:, 0]
-    slope_x, slope_y = (u * vy - v * uy) / area, (v * ux - u * vx) / area
+    slope_x, slope_y = (u * vy - v * uy) * share, (v * ux - u * vx) * share
     corner = base + slope_x * (pixel[0] * 256 - origin[:, 0]) + slope_y * (pixel[1] * 256 - origin[:, 1])
     rise_x, rise_y = slope_x.astype(np.float32), slope_y.astype(np.float32)
     start = corner.astype(np.float32) + rise_y * step[1].astype(np.float32) + rise_x * step[0].astype(np.float32)

@@ -102,17 +102,17 @@ def sample_keys(screen, nearness, triangles, two_sided, w, h, band_rows=None):
     count = bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts)
     listed = np.empty(count, np.int32)
     attributes, material = np.zeros((len(screen), 8), np.float32), np.zeros(len(triangles), np.int32)
-    list_triangles(reach, starts, np.empty(bands, np.int64), listed, triangles, attributes, material,
-                   np.empty((len(triangles), 4), np.float32))
+    facets = np.empty((len(triangles), 16), np.float32)
+    list_triangles(reach, starts, np.empty(bands, np.int64), listed, triangles, attributes, material, facets)
     keys = []
     for band in range(bands):
         rows = min(band_rows, h - band * band_rows)
         samples = np.zeros(rows * (w + 4) * 4, np.int64)
-        touched = np.tile(np.array([w, -1], np.int32), (rows, 1))
+        touched = np.empty(2, np.int64)
         fill_band(screen, nearness, triangles, listed, starts[band], starts[band + 1], w, band * band_rows, rows,
-                  samples, touched)
+                  samples, touched, facets)
         part = samples.reshape(rows, w + 4, 4)[:, :w]
-        reached = (np.arange(w) >= touched[:, :1]) & (np.arange(w) <= touched[:, 1:])
-        assert not part[~reached].any()
+        assert not part[:, : touched[0]].any()
+        assert not part[:, touched[1] + 1:].any()
         keys.append(part)
     return np.concatenate(keys)

@@ -20,7 +20,7 @@ def prepared(vertices, scene, project=project_ref, vertex_normals=vertex_normals
     vertex_normals(points, scene.welded, scene.weld, attributes)
     return (screen, near, scene.triangles, attributes, scene.uv, scene.triangle_material, scene.materials,
             scene.textures, scene.texels, scene.two_sided, scene.view, scene.lamps, scene.ambient, scene.backdrop,
-            scene.tones)
+            scene.tones, np.empty((len(scene.triangles), 16), np.float32))
 
 
 def both(kernels, vertices, scene):
