@@ -8,7 +8,9 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
    flemishguy by a first network, trained for a sixth of the time, against espeak-ng's phones of the text).
 3. train: log-mel with augmentation on the fly; SCRATCH/checkpoint.pt every 500 steps.
-4. export: ONNX with folded normalisation and 16-bit weights, and the card, to OUT.
+4. export: ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card, to OUT.
+
+With --start BUNDLE training goes on from the weights of a bundle rather than from noise.
 
 Needs the commands espeak-ng, flite and festival with the voices of VOICES, the package pocketsphinx and the
 extra personare[learn]. The seed fixes texts, voices and augmentation; with --minutes the number of steps depends
@@ -28,13 +30,14 @@ import torch
 from personare.audio.mel import MelOptions
 from personare.learn.augment import AugmentOptions
 from personare.learn.data import Sampler, read_shard
-from personare.learn.export import Folded, onnx_bytes
+from personare.learn.export import Folded, onnx_bytes, read_network, weights_bytes
 from personare.learn.loop import TrainOptions, train
 from personare.learn.nets.vox import Vox, VoxConfig
 from personare.motion.vox import GRAPH, VoxOptions
-from personare.store import write_bundle
+from personare.store import read_bundle, write_bundle
 
 HERE = Path(__file__).parent / "vox"
+WEIGHTS = "weights.safetensors"
 MEL = MelOptions(band_count=64, rate_hz=120.0, f_min_hz=50.0, f_max_hz=7600.0)
 FLITE = ("slt", "rms", "awb", "kal16")
 FESTIVAL = {"kal_diphone": 0.5, "ked_diphone": 0.5, "lp_diphone": 0.22, "pc_diphone": 0.22, "czech_dita": 0.22,
@@ -130,6 +133,8 @@ def fit(options, shards, minutes, steps, *, checkpoint):
     rows = make_sampler(options.seed + 1).batch(48).rows
     torch.manual_seed(options.seed)
     network = Vox(config, mean=rows.mean((0, 1)), std=np.maximum(rows.std((0, 1)), 0.5))
+    if checkpoint and options.start:
+        network = read_network(read_bundle(options.start).path(WEIGHTS))
     settings = TrainOptions(steps=steps or 10**9, minutes=minutes, threads=options.threads, seed=options.seed)
     return train(network, make_sampler, settings, checkpoint=checkpoint,
                  report=lambda step, seconds, loss: print(f"{step} {seconds:.0f} s loss {loss:.3f}", flush=True))
@@ -143,7 +148,8 @@ def export(network, out):
                         **DECODING)
     card = {"name": "vox", "method": "vox", "licence": "MIT", "sources": SOURCES, "config": msgspec.to_builtins(config),
             "summary": "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."}
-    return write_bundle(out, card=card, files={GRAPH: onnx_bytes(Folded(network))})
+    return write_bundle(out, card=card, files={
+        GRAPH: onnx_bytes(Folded(network)), WEIGHTS: weights_bytes(network)})
 
 
 def main():
@@ -152,6 +158,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder with speech_cc0")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
     parser.add_argument("--out", type=Path, required=True, help="bundle folder to write")
+    parser.add_argument("--start", type=Path, help="bundle whose weights to go on from")
     parser.add_argument("--minutes", type=float, default=50.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the synthetic hours to make")

@@ -1,9 +1,13 @@
-"""Trained network -> ONNX graph: normalisation folded away, weights stored in 16 bits, a fixed opset."""
+"""Trained network -> bundle files: an ONNX graph to run, and the weights to go on training from, both in 16 bits."""
 
+import dataclasses
 import io
+import json
 
 import torch
 from torch import nn
+
+from personare.errors import AssetError
 
 OPSET = 17
 # Smaller tensors stay in 32 bits; they are biases and cost nothing.
@@ -63,6 +67,45 @@ def onnx_bytes(folded, *, row_count=301):
                           dynamo=False, input_names=["rows"], output_names=["curves", "gates"],
                           dynamic_axes={"rows": {1: "r"}, "curves": {1: "t"}, "gates": {1: "t"}})
     return _with_half_weights(file.getvalue())
+
+
+def weights_bytes(network):
+    """The network as safetensors: large tensors in 16 bits, its VoxConfig as JSON in the metadata.
+
+    Args:
+        network: a learn.nets.vox.Vox.
+    """
+    from safetensors.torch import save
+
+    state = {name: value.half() if value.is_floating_point() and value.numel() > HALF_ABOVE else value
+             for name, value in network.state_dict().items()}
+    return save(state, metadata={"config": json.dumps(dataclasses.asdict(network.config))})
+
+
+def read_network(path):
+    """The network that weights_bytes wrote, in evaluation mode, to train on.
+
+    Args:
+        path: weights.safetensors of a bundle.
+
+    Raises:
+        AssetError: the file is damaged or not of this network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    from personare.learn.nets.vox import Vox, VoxConfig
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads(file.metadata()["config"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        config = VoxConfig(**{name: tuple(value) if isinstance(value, list) else value
+                              for name, value in config.items()})
+        network = Vox(config)
+        network.load_state_dict(state)
+    except (SafetensorError, OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise AssetError(f"{path}: not the weights of a vox network ({error}); train it again") from error
+    return network.eval()
 
 
 def _with_half_weights(content):

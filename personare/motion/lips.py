@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from personare.motion.mouth import REST_CM, UNIT_CM
 from personare.spaces import ARKIT_52
 
 # What speech moves; a name without Left and Right in ARKit-52 stands for both sides.
@@ -13,21 +14,11 @@ CURVES = (
 CURVE = {name: i for i, name in enumerate(CURVES)}
 GATES = ("closed", "labiodental", "rest")
 
-# Lip gap in cm of an average head at rest, and what one unit of each curve (both sides) adds to it; linear,
-# measured on the neutral head of ICT-FaceKit.
-REST_GAP_CM = 0.081
-_GAP_CM = {"jawOpen": 2.892, "jawForward": 0.11, "mouthClose": -3.72, "mouthFunnel": 1.083, "mouthPucker": -0.129,
-           "mouthSmile": -0.018, "mouthStretch": -0.036, "mouthDimple": -0.158, "mouthFrown": -0.024,
-           "mouthRollLower": -0.246, "mouthRollUpper": 0.158, "mouthShrugLower": -0.639, "mouthShrugUpper": 0.456,
-           "mouthPress": -0.218, "mouthLowerDown": 0.582, "mouthUpperUp": 0.70, "cheekPuff": -0.01}
-GAP_CM = np.array([_GAP_CM.get(name, 0.0) for name in CURVES], np.float32)
-WIDTH_CM = np.array([{"jawOpen": -0.57, "mouthClose": 0.283, "mouthFunnel": -0.683, "mouthPucker": -0.928,
-                      "mouthSmile": 1.412, "mouthStretch": 1.318, "mouthDimple": 0.168, "mouthFrown": 0.378,
-                      "mouthRollUpper": 0.318, "mouthShrugLower": 0.139, "cheekPuff": -0.56}.get(name, 0.0)
-                     for name in CURVES], np.float32)
-LOWER_CM = np.array([{"jawOpen": -3.52, "jawForward": -0.138, "mouthClose": 3.818, "mouthFunnel": -0.829,
-                      "mouthRollLower": 0.375, "mouthShrugLower": 0.688, "mouthPress": 0.188,
-                      "mouthLowerDown": -0.678, "cheekPuff": 0.068}.get(name, 0.0) for name in CURVES], np.float32)
+# What one unit of each curve (both sides of a sided shape) does to an average head, in cm.
+_SIDES = np.array([1.0 if name in ARKIT_52.columns else 2.0 for name in CURVES])
+_UNIT_CM = np.array([UNIT_CM.get(name, (0.0, 0.0, 0.0)) for name in CURVES]) * _SIDES[:, None]
+GAP_CM, WIDTH_CM, LOWER_CM = np.ascontiguousarray(_UNIT_CM.T.astype(np.float32))
+REST_GAP_CM = REST_CM[0]
 
 
 def _pose(**values):

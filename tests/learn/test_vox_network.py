@@ -6,10 +6,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the extra personare[learn]")
 pytest.importorskip("onnx", reason="export needs the extra personare[learn]")
 
+from personare.assets import builtin_path  # noqa: E402
+from personare.errors import AssetError  # noqa: E402
 from personare.learn.data import Batch  # noqa: E402
-from personare.learn.export import Folded, onnx_bytes  # noqa: E402
+from personare.learn.export import Folded, onnx_bytes, read_network, weights_bytes  # noqa: E402
 from personare.learn.loop import TrainOptions, train  # noqa: E402
 from personare.learn.nets.vox import Vox, VoxConfig  # noqa: E402
+from personare.motion.vox import open_vox  # noqa: E402
+from personare.store import read_bundle  # noqa: E402
 
 CONFIG = VoxConfig(band_count=8, width=48, dilations=(1, 2), aheads=(1, 0), dropout=0.0)
 CONTEXT = CONFIG.frames_before + CONFIG.frames_after
@@ -91,3 +95,33 @@ def test_context_is_as_declared():
             other = rows.clone()
             other[:, row] += 5
             assert bool((network(other)[1][:, middle] != before[:, middle]).any()) is changes
+
+
+def test_weights_come_back_as_the_network_they_were(tmp_path):
+    pytest.importorskip("safetensors", reason="weights need the extra personare[learn]")
+    torch.manual_seed(1)
+    network = Vox(CONFIG, mean=torch.full((8,), -3.0)).eval()
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(weights_bytes(network))
+    again = read_network(path)
+    assert again.config == CONFIG
+    rows = torch.randn(1, 2 * (20 + CONTEXT) + 1, 8)
+    with torch.no_grad():
+        for got, want in zip(again(rows), network(rows), strict=True):
+            np.testing.assert_allclose(got, want, atol=2e-2)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(AssetError, match=r"weights\.safetensors: not the weights of a vox network"):
+        read_network(path)
+
+
+def test_the_shipped_weights_are_those_of_the_shipped_graph():
+    pytest.importorskip("safetensors", reason="weights need the extra personare[learn]")
+    method = open_vox()
+    bundle = read_bundle(builtin_path("vox"))
+    network = read_network(bundle.path("weights.safetensors"))
+    context = method.options.frames_before + method.options.frames_after
+    rows = np.random.default_rng(0).normal(-8, 3, (2 * (30 + context) + 1, 64)).astype(np.float32)
+    with torch.no_grad():
+        curves, gates, _ = network(torch.from_numpy(rows)[None])
+    np.testing.assert_allclose(method.run(rows)[:, :18], curves[0], atol=2e-2)
+    assert np.corrcoef(method.run(rows)[:, 18:].ravel(), gates[0].ravel())[0, 1] > 0.9999
