@@ -13,6 +13,7 @@ from personare.errors import AssetError
 from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain, lip_gap_cm
 from personare.motion.vox import open_vox
 from personare.spaces import ARKIT_52
+from personare.store import read_bundle
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,8 @@ def test_the_card_lists_its_sources(vox):
     assert any("CC0" in licence for licence in licences.values())
     assert all(licences.values())
     assert vox.card.method == "vox"
-    assert sum(path.stat().st_size for path in builtin_path("vox").iterdir()) < 5.5e6
+    assert (builtin_path("vox") / "model.onnx").stat().st_size < 5e6
+    assert set(read_bundle(builtin_path("vox")).card.files) == {"model.onnx", "weights.safetensors"}
 
 
 def test_a_changed_graph_is_refused(tmp_path):
