@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
-from sona import build, looks  # noqa: E402
+from sona import build, identity, looks  # noqa: E402
 
 from personare.spaces import ARKIT_52  # noqa: E402
 from personare.store import write_bundle  # noqa: E402
@@ -23,7 +23,11 @@ def main():
         "name": "sona", "method": "linear", "licence": "CC0-1.0",
         "summary": "Our own parametric head: skin, eyes, teeth, tongue, brows, lashes and hair, 52 ARKit shapes.",
         "sources": [{"name": "scripts/make_sona.py", "licence": "CC0-1.0", "use": "all geometry, from our own design"}],
-        "config": {"space": "arkit-52", "delta_unit_m": build.DELTA_UNIT_M, "parts": head["part_names"],
+        "config": {"space": "arkit-52", "delta_unit_m": build.DELTA_UNIT_M, "axis_unit_m": build.AXIS_UNIT_M,
+                   "parts": head["part_names"], "axes": list(head["axes"]),
+                   "eye_maps": {name: identity.eye_map(name).tolist() for name in head["axes"]
+                                if identity.eye_map(name).any()},
+                   "tones": {name: [float(c) for c in tone] for name, tone in looks.TONES.items()},
                    "materials": list(looks.MATERIALS)},
     }
     content = build.pack(head)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sona import chart, hair, looks, parts, rings, shapes, skin
+from sona import chart, hair, identity, looks, parts, rings, shapes, skin
 from sona.regions import Skin, smooth
 from sona.solve import Sheet
 
@@ -18,6 +18,7 @@ LID_FLOOR = 0.45
 PART_FLOOR = {"teeth_upper": 0.58, "teeth_lower": 0.58, "gum_upper": 0.30, "gum_lower": 0.30, "tongue": 0.45,
                 "eye": 0.30}
 DELTA_UNIT_M = 2e-6                     # one step of a stored displacement
+AXIS_UNIT_M = 4e-6                      # one step of a stored identity axis, which may move hair far
 
 
 def build_skin():
@@ -93,6 +94,7 @@ def assemble(names):
     out = {"rest": np.concatenate([head.p[double]] + [q.p for q in pieces]),
            "triangles": np.concatenate([triangles] + [q.triangles + s for q, s in zip(pieces, start, strict=False)]),
            "color": np.concatenate([looks.skin_color(head)[double]] + [q.color for q in pieces]),
+           "tint": np.concatenate([looks.skin_tint(head)[double]] + [looks.part_tint(q) for q in pieces]),
            "uv": _layout(uv, pieces), "weld": np.arange(count)}
     out["weld"][len(head.p):len(double)] = seam
     material = [m["name"] for m in looks.MATERIALS]
@@ -114,6 +116,8 @@ def assemble(names):
                 deltas[k, s:s + len(q.p)] = part
     out["shapes"] = deltas
     _symmetrise(out, names, head.twin)
+    out["axes"], out["eye_weight"] = identity.axes(out["rest"], out["triangles"], out["part"],
+                                                       out["part_names"], pieces)
     out["head_weight"] = head_weight(out["rest"])
     out["occlusion"] = bake(out, names, head, double)
     return out
@@ -147,6 +151,7 @@ def _symmetrise(out, names, skin_twin):
     twin = np.where(pair, twin, np.arange(len(p)))
     flip = np.where(pair[:, None], (-1.0, 1.0, 1.0), 1.0)
     out["rest"] = 0.5 * (p + p[twin] * flip)
+    out["twin"] = twin
     deltas = out["shapes"]
     for k, name in enumerate(names):
         if name.endswith("Right"):
@@ -195,14 +200,29 @@ def _smoothed(values, out, rounds=2):
     return values
 
 
-def pack(out):
-    """Bytes of sona.npz: 16-bit numbers, shapes as lists of the vertices that move."""
-    rest = ((out["rest"] - ORIGIN) * 0.01).astype(np.float32)
-    steps = np.rint(out["shapes"] * 0.01 / DELTA_UNIT_M)
+def _lists(prefix, fields, unit_m, smallest):
+    """Displacements (k, v, 3) in cm as lists of the vertices that move, in 16-bit steps."""
+    steps = np.rint(fields * 0.01 / unit_m)
     if np.abs(steps).max() > 32767:
-        raise ValueError("a displacement does not fit into 16 bits; raise DELTA_UNIT_M")
-    moved = (np.abs(steps) > 5).any(2)
-    arrays = {
+        raise ValueError(f"a displacement of {prefix} does not fit into 16 bits; raise its unit")
+    moved = (np.abs(steps) > smallest).any(2)
+    return {f"{prefix}_counts": moved.sum(1).astype(np.int32),
+            f"{prefix}_vertices": np.concatenate([np.flatnonzero(m) for m in moved]).astype(np.uint16),
+            f"{prefix}_steps": np.concatenate([s[m] for s, m in zip(steps, moved, strict=True)]).astype(np.int16)}
+
+
+def pack(out):
+    """Bytes of sona.npz: 16-bit numbers, shapes and axes as lists of the vertices that move.
+
+    Axes are symmetric, so they are stored for one of each pair of twins: for vertices that are not a twin's copy.
+    """
+    rest = ((out["rest"] - ORIGIN) * 0.01).astype(np.float32)
+    copy = (out["twin"] != np.arange(len(rest))) & (out["rest"][:, 0] < 0)
+    kept = np.where(copy[:, None], 0.0, np.stack(list(out["axes"].values())))
+    arrays = _lists("shape", out["shapes"], DELTA_UNIT_M, 5) | _lists("axis", kept, AXIS_UNIT_M, 4) | {
+        "twin": np.where(copy, out["twin"], np.arange(len(rest))).astype(np.uint16),
+        "tint": np.rint(out["tint"] * 255).astype(np.uint8),
+        "eye_weight": np.rint(out["eye_weight"] * 255).astype(np.uint8),
         "rest": rest,
         "triangles": out["triangles"].astype(np.uint16),
         "uv": np.rint(out["uv"] * 65535).astype(np.uint16),
@@ -213,9 +233,6 @@ def pack(out):
         "part": out["part"].astype(np.uint8),
         "head_weight": np.rint(out["head_weight"] * 65535).astype(np.uint16),
         "head_pivot": ((HEAD_PIVOT - ORIGIN) * 0.01).astype(np.float32),
-        "shape_counts": moved.sum(1).astype(np.int32),
-        "shape_vertices": np.concatenate([np.flatnonzero(m) for m in moved]).astype(np.uint16),
-        "shape_steps": np.concatenate([s[m] for s, m in zip(steps, moved, strict=True)]).astype(np.int16),
     }
     file = io.BytesIO()
     np.savez(file, **arrays)

@@ -6,6 +6,7 @@ from scipy.interpolate import PchipInterpolator
 from sona import chart, form, rings
 from sona import skin as placing
 from sona.parts import Part, both, grid_triangles
+from sona.regions import smooth
 
 # Left brow, from the nose outwards: x, y, full width, cm.
 BROW = ((0.90, 1.58, 0.12), (1.35, 1.70, 0.38), (2.20, 1.89, 0.46), (3.10, 2.03, 0.40), (4.00, 2.02, 0.31),
@@ -13,6 +14,9 @@ BROW = ((0.90, 1.58, 0.12), (1.35, 1.70, 0.38), (2.20, 1.89, 0.46), (3.10, 2.03,
 SKIN_TONE = (0.70, 0.45, 0.345)
 HAIR_COLOR = np.array([0.052, 0.025, 0.012])
 BROW_COLOR = np.array([0.060, 0.034, 0.021])
+BROW_GROWTH = 1.55     # width of a brow where brow_thickness is 1
+INSIDE_ROW = 20        # the shell has an inside from this row down, for long hair
+BOB_Y, BOB_AZIMUTH = -9.2, (42.0, 58.0)  # hair_length at 1 reaches down to here, beside and behind these azimuths
 
 
 def brows(length=34, across=7):
@@ -23,27 +27,29 @@ def brows(length=34, across=7):
     x, y, wide = (PchipInterpolator(key, k)(at) for k in (x, y, wide))
     slope = np.gradient(y, x)
     normal = np.column_stack([-slope, np.ones(length)]) / np.hypot(slope, 1)[:, None]
-    rows = []
+    rows, wider = [], []
     for v in np.linspace(-1, 1, across):
         # Hairs end at different lengths: the upper edge is a little ragged.
         step = np.arange(length)
         ragged = 1 + 0.05 * np.sin(2.4 * step) * (v > 0.5) + 0.04 * np.sin(1.7 * step) * (v < -0.5)
-        xy = np.column_stack([x, y]) + 0.5 * (v * wide * ragged)[:, None] * normal
-        p = form.drop(xy)
+        reach = 0.5 * (v * wide * ragged)[:, None] * normal
+        p = form.drop(np.column_stack([x, y]) + reach)
         n = form.gradient(p)
         n /= np.linalg.norm(n, axis=1, keepdims=True)
+        wider.append(form.drop(np.column_stack([x, y]) + BROW_GROWTH * reach) - p)
         rise = 0.055 * (1 - v**2) ** 0.7 * np.minimum(1.0, at * 12 + 0.35) * (0.4 + 0.6 * wide / wide.max()) - 0.012
         rows.append(p + rise[:, None] * n)
-    p = np.stack(rows, 1)
+    p, wider = np.stack(rows, 1), np.stack(wider, 1)
     tint = 1 + 0.25 * np.sin(np.arange(length)[:, None] * 2.1 + np.arange(across) * 1.9)
     color = BROW_COLOR * tint[..., None]
     # The rim and the beginning of a brow are thin, so the skin shows through.
     thin = np.abs(np.linspace(-1, 1, across)) ** 3 * 0.55 + 0.75 * np.exp(-at[:, None] / 0.06)
-    color = color + np.clip(thin, 0, 0.8)[..., None] * (0.42 * np.array(SKIN_TONE) - color)
+    thin = np.clip(thin, 0, 0.8)
+    color = color + thin[..., None] * (0.42 * np.array(SKIN_TONE) - color)
     uv = np.stack(np.meshgrid(at, np.linspace(0, 1, across), indexing="ij"), -1)
     t = grid_triangles(length, across)
     return both(Part("brows", "brow", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
-                     np.ones(length * across)))
+                     np.ones(length * across), {"thin": thin.ravel()}, {"brow_thickness": wider.reshape(-1, 3)}))
 
 
 def lashes(skin):
@@ -73,7 +79,9 @@ def lashes(skin):
     uv = np.stack(np.meshgrid(share, np.linspace(0, 1, 3), indexing="ij"), -1).reshape(-1, 2)
     uv = np.concatenate([uv * (1, 0.49), uv * (1, 0.49) + (0, 0.5)])
     color = np.tile(0.6 * BROW_COLOR, (2 * len(flat), 1))
-    return both(Part("lashes", "brow", np.concatenate([flat, flat]), t, uv, color, np.ones(2 * len(flat))))
+    root = np.tile(np.repeat(base, 3, 0), (2, 1))
+    return both(Part("lashes", "brow", np.concatenate([flat, flat]), t, uv, color, np.ones(2 * len(flat)),
+                     {"root": root}))
 
 
 HAIR_CENTRE = np.array([0.0, 2.0, -0.6])
@@ -146,8 +154,36 @@ def hair(around=136, down=34):
     color = HAIR_COLOR * shade[..., None]
     uv = 0.5 + 0.49 * v[None, :, None] * np.stack([np.sin(turn), np.cos(turn)], -1)
     uv = np.broadcast_to(uv, (around, down, 2))
-    p, uv, color = (a.transpose(1, 0, 2).reshape(around * down, -1) for a in (p, uv, color))
-    return Part("hair", "hair", p, grid_triangles(down, around, closed=True), uv, color)
+    axes = {"hair_length": _lengthen(p, azimuth, v), "hair_volume": 1.1 * (roll * np.clip(v * 4, 0, 1))[..., None]
+            * direction * (1, 1, 0.75)}
+    p, uv, color, *moves = (a.transpose(1, 0, 2).reshape(around * down, -1) for a in (p, uv, color, *axes.values()))
+    t = grid_triangles(down, around, closed=True)
+    # Long hair shows its inside behind the neck: the back once more, turned round, on vertices of its own.
+    inner = t[(np.abs(azimuth[t % around]) > 100).all(1) & (t // around >= INSIDE_ROW).all(1)][:, [0, 2, 1]]
+    own, inner = np.unique(inner, return_inverse=True)
+    t = np.concatenate([t, len(p) + inner.reshape(-1, 3)])
+    p, uv, color, *moves = (np.concatenate([a, a[own]]) for a in (p, uv * (1, 1), color, *moves))
+    uv[-len(own):] = 0.97 + 0.02 * uv[-len(own):]  # a corner of the square that the disc leaves free
+    color[-len(own):] *= 0.5
+    return Part("hair", "hair", p, t, uv, color, axes=dict(zip(axes, moves, strict=True)))
+
+
+def _lengthen(p, azimuth, v):
+    """(around, down, 3) displacement that lets the hair beside and behind the face hang down to the chin."""
+    side = smooth(np.abs(azimuth), *BOB_AZIMUTH)[:, None]
+    # Where a strand leaves the skull it hangs straight from there.
+    hangs = smooth(v, 0.42, 0.62)[None] * side
+    anchor = np.array([column[np.argmax(np.hypot(column[:, 0], column[:, 2]))] for column in p])
+    drop = np.clip((v - 0.42) / (1 - 0.42), 0, 1)[None]
+    top = p[:, np.searchsorted(v, 0.42), 1][:, None]
+    goal = np.empty_like(p)
+    wide = np.hypot(anchor[:, 0], anchor[:, 2])
+    beside = np.exp(-((np.abs(azimuth) - 95) / 38) ** 4)
+    wide = np.maximum(1.06 * wide, 9.0 * beside)[:, None] * (1 - 0.06 * drop**2 - 0.10 * drop**8)
+    turn = np.arctan2(anchor[:, 0], anchor[:, 2])[:, None]
+    goal[..., 0], goal[..., 2] = wide * np.sin(turn), wide * np.cos(turn)
+    goal[..., 1] = top + drop * (BOB_Y - top)
+    return hangs[..., None] * (goal - p)
 
 
 def scalp_shade(p):
@@ -155,4 +191,4 @@ def scalp_shade(p):
     offset = p - HAIR_CENTRE
     azimuth = np.degrees(np.arctan2(offset[:, 0], offset[:, 2]))
     polar = np.degrees(np.arccos(offset[:, 1] / np.linalg.norm(offset, axis=1)))
-    return np.clip((hairline(azimuth) + 2.5 - polar) / 7.0, 0, 1)
+    return np.clip((hairline(azimuth) + 4.5 - polar) / 9.0, 0, 1)

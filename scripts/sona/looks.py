@@ -23,6 +23,47 @@ def _spot(p, centre, size):
     return np.exp(-(((p - centre) / size) ** 2).sum(1))
 
 
+# Tones that a character may change, with those of the generated colours, linear RGB. "own" stays as painted.
+TONES = {"own": (1.0, 1.0, 1.0), "skin": tuple(SKIN), "lips": (0.54, 0.205, 0.19), "hair": tuple(hair.HAIR_COLOR),
+         "scalp": tuple(1.6 * hair.HAIR_COLOR), "brows": tuple(hair.BROW_COLOR), "iris": (0.30, 0.17, 0.055)}
+
+
+def lip_red(skin):
+    """(v,) 0..1 how red the lip is."""
+    return 0.85 * skin.mouth * smooth(skin.ring, rings.LIP_BORDER - 1.0, rings.LIP_BORDER + 1.0)
+
+
+def scalp(skin):
+    """(v,) 0..1 how much the roots of the hair show."""
+    return 0.75 * hair.scalp_shade(skin.p) ** 1.5 * (skin.patch != "ear")
+
+
+def skin_tint(skin):
+    """(v, 7) shares of TONES in the colour of each skin vertex, rows sum to 1."""
+    red, root = lip_red(skin), scalp(skin)
+    own = skin.mouth * smooth(skin.ring, rings.LIP_SEAL, rings.LIP_SEAL + 3.0)
+    eye = skin.patch == "eye"
+    own = np.maximum(own, 0.6 * eye * smooth(skin.ring, rings.EYE_MARGIN - 1.0, rings.EYE_BACK))
+    share = dict.fromkeys(TONES, 0.0) | {"own": own, "lips": (1 - own) * red, "scalp": root}
+    share["skin"] = (1 - own) * (1 - red) * (1 - root)
+    return np.column_stack([share[name] + np.zeros(len(red)) for name in TONES])
+
+
+def part_tint(part):
+    """(n, 7) shares of TONES in the colour of a separate part."""
+    share = np.zeros((len(part.p), len(TONES)))
+    names = list(TONES)
+    main = {"hair": "hair", "brows": "brows"}.get(part.name, "own")
+    share[:, names.index(main)] = 1.0
+    if part.name == "brows":
+        share[:, names.index("skin")] = part.info["thin"]
+        share[:, names.index(main)] -= part.info["thin"]
+    if part.name == "eye":
+        share[:, names.index("iris")] = part.info["iris"]
+        share[:, 0] -= part.info["iris"]
+    return share
+
+
 def skin_color(skin):
     """(v, 3) linear RGB of the skin: warmth on cheeks, nose and ears, the red of the lips, the mouth inside."""
     p = skin.p * (1, 1, 1)
@@ -39,16 +80,14 @@ def skin_color(skin):
     blend((0.74, 0.50, 0.385), 0.4 * _spot(p, (0.0, 5.0, 9.0), (4.0, 2.5, 4.0)))
     blend((0.65, 0.41, 0.325), 0.35 * _spot(p, (0.0, -9.5, 8.5), (4.5, 1.6, 4.0)))
     blend((0.57, 0.33, 0.265), 0.40 * _spot(p, (3.1, -0.1, 8.0), (2.2, 1.2, 1.5)))
-    red = smooth(skin.ring, rings.LIP_BORDER - 1.0, rings.LIP_BORDER + 1.0) * skin.mouth
-    blend((0.54, 0.205, 0.19), 0.85 * red)
+    blend(TONES["lips"], lip_red(skin))
     blend((0.40, 0.12, 0.11), 0.9 * smooth(skin.ring, rings.LIP_SEAL - 1.5, rings.LIP_SEAL + 1.0) * skin.mouth)
     blend((0.20, 0.045, 0.045), smooth(skin.ring, rings.LIP_SEAL + 1.5, rings.LIP_SEAL + 5) * skin.mouth)
     blend((0.16, 0.05, 0.04), (skin.patch == "nostril") * smooth(skin.ring, 1.0, 3.0))
     eye = skin.patch == "eye"
     blend((0.56, 0.25, 0.21), 0.8 * eye * smooth(skin.ring, rings.EYE_MARGIN - 1.5, rings.EYE_BACK - 0.5))
     blend((0.60, 0.34, 0.31), eye * smooth(skin.ring, rings.EYE_BACK, rings.EYE_BACK + 1))
-    ear = skin.patch == "ear"
-    blend(1.6 * hair.HAIR_COLOR, 0.75 * hair.scalp_shade(skin.p) ** 1.5 * ~ear)
+    blend(TONES["scalp"], scalp(skin))
     mottle = (np.sin(p[:, 0] * 5.1 + 2 * np.sin(p[:, 1] * 3.7)) * np.sin(p[:, 1] * 4.3 + p[:, 2] * 3.9)) * 0.02
     return np.clip(color * (1 + mottle[:, None] * (1, 1.3, 1.3)), 0, 1)
 

@@ -26,6 +26,7 @@ class Part:
         color: (n, 3) linear RGB.
         side: (n,) +1 left, -1 right, 0 both.
         info: what the shapes need to know about its vertices.
+        axes: identity axis -> (n, 3), what that axis does to this part beside the warp of all, cm.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Part:
     color: np.ndarray
     side: np.ndarray = None
     info: dict = field(default_factory=dict)
+    axes: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if self.side is None:
@@ -59,14 +61,15 @@ def merge(name, material, pieces):
     across = int(np.ceil(np.sqrt(len(pieces))))
     uv = [(q.uv * 0.96 + 0.02 + (i % across, i // across)) / across for i, q in enumerate(pieces)]
     info = {k: np.concatenate([q.info[k] for q in pieces]) for k in pieces[0].info}
-    return Part(name, material, p, t, np.concatenate(uv), color, side, info)
+    axes = {k: np.concatenate([q.axes[k] for q in pieces]) for k in pieces[0].axes}
+    return Part(name, material, p, t, np.concatenate(uv), color, side, info, axes)
 
 
 def mirrored(part):
     """The twin of a left piece on the right side."""
     p = part.p * (-1.0, 1.0, 1.0)
     return Part(part.name, part.material, p, part.triangles[:, [0, 2, 1]], part.uv, part.color,
-                -part.side, dict(part.info))
+                -part.side, dict(part.info), {k: v * (-1.0, 1.0, 1.0) for k, v in part.axes.items()})
 
 
 def both(part):
@@ -89,7 +92,8 @@ def eye(sectors=40):
     color = _eye_color(a, b, iris, pupil)
     uv = 0.5 + 0.5 * (a / np.pi)[..., None] * np.stack([np.cos(b), np.sin(b)], -1)
     part = Part("eye", "eye", p.reshape(-1, 3), grid_triangles(len(polar), sectors, closed=True),
-                uv.reshape(-1, 2), color.reshape(-1, 3), np.ones(a.size))
+                uv.reshape(-1, 2), color.reshape(-1, 3), np.ones(a.size),
+                {"iris": ((a > pupil) & (a <= 1.03 * iris)).ravel().astype(float)})
     return part
 
 

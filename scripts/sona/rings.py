@@ -190,9 +190,12 @@ def fill_ear(half, p):
         p[_keys(half, "ear", ring)] = np.column_stack([x, zy[:, 1], zy[:, 0]])
     for ring, share, relief in EAR:
         zy = concha + share * (outline - concha)
+        # The tragus stands before the canal and points back over it.
+        tragus = np.exp(-((behind + 0.98) / 0.22) ** 2 - ((up + 0.12) / 0.34) ** 2 - ((share - 0.58) / 0.16) ** 2)
+        zy[:, 0] -= 0.30 * tragus
         # The ear plane leans out towards its back edge; the folds sink less where the ear hardly lifts.
         plane = base + lift * (0.35 + 0.65 * share)
-        x = plane + relief * np.clip(lift / 0.9, 0.35, 1.0)
+        x = plane + relief * np.clip(lift / 0.9, 0.35, 1.0) + 0.55 * tragus
         p[_keys(half, "ear", ring)] = np.column_stack([x, zy[:, 1], zy[:, 0]])
     p[half.index[("cap", "ear")]] = (base - 0.5, concha[1], concha[0])
 

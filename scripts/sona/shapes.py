@@ -4,7 +4,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sona import shapes_eye, shapes_mouth
-from sona.regions import smooth
+from sona.regions import eye_frame, smooth
 from sona.shapes_mouth import FACE_HANDLES, Lips, jaw_turn, jaw_weight, lip_targets
 from sona.solve import Sheet
 
@@ -42,14 +42,18 @@ class Rig:
         meet = shapes_mouth.turn_x(lips.p, np.full(len(lips.p), 0.20 * shapes_mouth.JAW_OPEN_RAD),
                                    shapes_mouth.JAW_HINGE)
         meet[:, 0] -= 0.05 * lips.p[:, 0]
-        self.delta["mouthClose"] = self._mouth(lips.index, meet - small[lips.index], chin_below=-11.0)
+        self.delta["mouthClose"] = self._mouth(lips.index, meet - small[lips.index], jaw_stays=True)
 
-    def _mouth(self, index, values, extra=(), chin_below=-9.9):
-        """Extend lip displacements over the face; `extra` are (place, displacement) handles."""
+    def _mouth(self, index, values, extra=(), *, jaw_stays=False):
+        """Extend lip displacements over the face; `extra` are (place, displacement) handles.
+
+        With jaw_stays the chin may stretch, and the jaw line beside it keeps its width.
+        """
         skin = self.skin
         still = skin.still_for_mouth()
         if not any(place[1] < -9.5 for place, _ in extra):
-            still = still | ((skin.p[:, 1] < chin_below) & ~skin.mouth)  # the chin stays unless a handle moves it
+            edge = -10.8 + 0.85 * np.maximum(np.abs(skin.p[:, 0]) - 1.2, 0.0) if jaw_stays else -9.9
+            still = still | ((skin.p[:, 1] < edge) & ~skin.mouth)  # the chin stays unless a handle moves it
         fixed = dict.fromkeys(np.flatnonzero(still), (0.0, 0.0, 0.0))
         deep = np.flatnonzero(skin.mouth & (skin.ring >= 16))
         fixed.update(dict.fromkeys(deep, (0.0, 0.0, 0.0)))
@@ -69,7 +73,8 @@ class Rig:
 
     def _add_eyes(self):
         self.delta.update(shapes_eye.lid_shapes(self.skin))
-        raise_cheek = (((3.4, -1.9, 8.0), (0.0, 0.22, 0.08)), ((4.6, -1.2, 7.0), (0.0, 0.12, 0.04)))
+        raise_cheek = (((3.4, -1.9, 8.0), (0.0, 0.28, 0.10)), ((4.6, -1.2, 7.0), (0.0, 0.14, 0.05)))
+        self.delta["cheekSquintLeft"] += 0.35 * self.delta["eyeSquintLeft"]
         self.delta["eyeSquintLeft"] += self._mouth(self.lips.index, self.lips.field(), raise_cheek)
         for name in shapes_eye.BROWS:
             index, values = shapes_eye.brow_handles(self.skin, name)
@@ -87,10 +92,10 @@ class Rig:
                 self.delta[name] = 0.5 * (delta + delta[twin] * (-1, 1, 1))
 
 
-def ride(part, skin, delta, *, neighbours=10, among=None):
-    """Displacement of a part that lies on the skin, (n, 3): a weighted mean of the nearest skin vertices'."""
+def ride(p, skin, delta, *, neighbours=10, among=None):
+    """Displacement of points p that lie on the skin, (n, 3): a weighted mean of the nearest skin vertices'."""
     index = np.arange(len(skin.p)) if among is None else among
-    distance, found = cKDTree(skin.p[index]).query(part.p, neighbours)
+    distance, found = cKDTree(skin.p[index]).query(p, neighbours)
     weight = 1.0 / np.maximum(distance, 1e-3) ** 2
     weight /= weight.sum(1, keepdims=True)
     return (delta[index[found]] * weight[..., None]).sum(1)
@@ -109,10 +114,21 @@ def part_delta(part, name, skin, delta):
         p = part.p * (1 if left else -1, 1, 1)
         move = shapes_eye.gaze(p, up, side) * (1 if left else -1, 1, 1)
         return move * (part.side == (1 if left else -1))[:, None]
-    if part.name in ("brows", "lashes"):
-        among = np.flatnonzero((skin.patch == "eye") & (skin.ring == 7)) if part.name == "lashes" else None
-        return ride(part, skin, delta, among=among, neighbours=2 if part.name == "lashes" else 12)
-    return None
+    if part.name == "brows":
+        return ride(part.p, skin, delta, neighbours=12)
+    return _lash_delta(part, skin, delta) if part.name == "lashes" else None
+
+
+def _lash_delta(part, skin, delta):
+    """Lashes go with the lid's margin and turn with it about the eyeball, so that those of a closed eye point down."""
+    margin = np.flatnonzero((skin.patch == "eye") & (skin.ring == 7))
+    flip = np.column_stack([part.side, np.ones((len(part.p), 2))])
+    root = part.info["root"]
+    move = ride(root * flip, skin, delta, among=margin, neighbours=2)
+    turn = eye_frame(root + move * flip)[1] - eye_frame(root)[1]
+    y, z = (part.p - root * flip)[:, 1:].T
+    cos, sin = np.cos(turn), np.sin(turn)
+    return move + np.column_stack([0 * y, y * cos + z * sin - y, z * cos - y * sin - z])
 
 
 def _tongue_out(part):

@@ -9,7 +9,7 @@ from sona.regions import eye_frame, eye_point, smooth
 GAZE_UP_RAD, GAZE_DOWN_RAD, GAZE_SIDE_RAD = np.radians(25.0), np.radians(28.0), np.radians(30.0)
 
 
-def lid_shape(skin, upper, lower, *, swell=0.0):
+def lid_shape(skin, upper, lower, *, swell=0.0, slide=0.0):
     """Displacement (v, 3) of the left lids when their margins turn about the eye.
 
     Args:
@@ -18,6 +18,7 @@ def lid_shape(skin, upper, lower, *, swell=0.0):
             and an angle added on top, radians, fading towards the corners.
         swell: extra distance from the eyeball at the margin, cm, so that the straight path of a linear shape
             does not cut through the ball half way.
+        slide: how far the margins slip along the ball to the left, cm, where they are free to.
     """
     delta = np.zeros_like(skin.p)
     base, margin = skin.lids(0), skin.lids(rings.EYE_MARGIN)
@@ -45,19 +46,38 @@ def lid_shape(skin, upper, lower, *, swell=0.0):
         reach = np.sqrt(np.maximum((form.EYE_RADIUS + form.LID_THICKNESS) ** 2 - x**2, 0.0))
         hull = np.maximum(radius, reach * (ring <= rings.EYE_MARGIN)) + swell * fade * part
         new_radius = radius + (hull - radius) * moved * np.minimum(1.0, 2 * part)
-        delta[index] = eye_point(x, new_angle, new_radius) - skin.p[index]
-    return delta
+        new_x = x + slide * part * (0.35 + 0.65 * np.clip(1 - (x / 1.6) ** 2, 0, 1))
+        new_radius = np.sqrt(np.maximum(new_radius**2 + x**2 - new_x**2, 0.01))
+        delta[index] = eye_point(new_x, new_angle, new_radius) - skin.p[index]
+    return _evened(skin, delta)
+
+
+def _evened(skin, delta, rounds=14):
+    """Displacements of the outer lid evened out between rim and margin, which stay, and kept off the eyeball."""
+    index = np.array([skin.lids(ring) for ring in range(rings.EYE_MARGIN + 1)])
+    move, inner = delta[index].copy(), slice(1, rings.EYE_MARGIN - 1)
+    for _ in range(rounds):
+        mean = 0.25 * (np.roll(move, 1, 1) + np.roll(move, -1, 1) + np.roll(move, 1, 0) + np.roll(move, -1, 0))
+        move[inner] += 0.5 * (mean - move)[inner]
+    offset = skin.p[index] + move - form.EYE
+    distance = np.linalg.norm(offset, axis=2, keepdims=True)
+    rest = np.linalg.norm(skin.p[index] - form.EYE, axis=2, keepdims=True)
+    least = np.minimum(rest, form.EYE_RADIUS + form.LID_THICKNESS)
+    move += offset * (np.maximum(least / distance, 1.0) - 1.0)
+    out = delta.copy()
+    out[index[inner]] = move[inner]
+    return out
 
 
 def _closing_angles(x, angle, sector_up):
-    """Elevation at which the lids meet, for every sector: near the lower margin, where a closed eye has it."""
+    """Elevation at which the lids meet, for every sector: a little below the lower margin, as trackers expect it."""
     low = np.flatnonzero(sector_up <= 1e-9)
     order = low[np.argsort(x[low])]
     line = np.interp(x, x[order], angle[order])
     high = np.flatnonzero(sector_up >= -1e-9)
     order = high[np.argsort(x[high])]
     top = np.interp(x, x[order], angle[order])
-    return line + 0.06 * (top - line)
+    return line - 0.20 * (top - line)
 
 
 def gaze(p, up_rad, left_rad):
@@ -81,23 +101,23 @@ def lid_shapes(skin):
     """Displacement (v, 3) of the skin for every lid and gaze shape of the left eye."""
     return {
         "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), swell=0.10),
-        "eyeSquintLeft": lid_shape(skin, (0.16, 0.0), (1.6, 0.0), swell=0.02),
-        "eyeWideLeft": lid_shape(skin, (0.0, 0.17), (0.0, -0.03)),
-        "eyeLookUpLeft": lid_shape(skin, (0.0, 0.20), (0.0, 0.07)),
-        "eyeLookDownLeft": lid_shape(skin, (0.55, 0.0), (0.0, -0.14), swell=0.03),
-        "eyeLookInLeft": lid_shape(skin, (0.0, 0.0), (0.0, 0.0)),
-        "eyeLookOutLeft": lid_shape(skin, (0.0, 0.0), (0.0, 0.0)),
+        "eyeSquintLeft": lid_shape(skin, (0.28, 0.0), (2.8, 0.0), swell=0.03),
+        "eyeWideLeft": lid_shape(skin, (0.0, 0.26), (0.0, -0.05)),
+        "eyeLookUpLeft": lid_shape(skin, (0.0, 0.29), (0.0, 0.10)),
+        "eyeLookDownLeft": lid_shape(skin, (0.55, 0.0), (0.0, -0.18), swell=0.03),
+        "eyeLookInLeft": lid_shape(skin, (0.0, 0.0), (0.0, 0.0), slide=-0.19),
+        "eyeLookOutLeft": lid_shape(skin, (0.0, 0.0), (0.0, 0.0), slide=0.19),
     }
 
 
 BROW_PLACES = {"inner": (1.1, 2.0, 9.2), "middle": (2.9, 2.35, 8.6), "outer": (4.7, 2.1, 7.0), "root": (0.0, 1.6, 9.3)}
 # Shape -> displacement of each brow place, left side; browInnerUp is given for both sides by its mirror image.
 BROWS = {
-    "browDownLeft": {"inner": (-0.20, -0.60, 0.14), "middle": (-0.08, -0.46, 0.12), "outer": (0.0, -0.16, 0.05),
-                     "root": (0.0, -0.22, 0.04)},
+    "browDownLeft": {"inner": (-0.36, -0.58, 0.26), "middle": (-0.30, -0.46, 0.28), "outer": (-0.18, -0.16, 0.16),
+                     "root": (0.0, -0.24, 0.10)},
     "browInnerUp": {"inner": (0.02, 0.80, 0.02), "middle": (0.0, 0.42, 0.02), "outer": (0.0, -0.04, 0.0),
                     "root": (0.0, 0.45, 0.0)},
-    "browOuterUpLeft": {"inner": (0.0, 0.06, 0.0), "middle": (0.04, 0.42, -0.02), "outer": (0.05, 0.62, -0.05)},
+    "browOuterUpLeft": {"inner": (0.02, 0.14, 0.0), "middle": (0.08, 0.66, -0.06), "outer": (0.20, 0.90, -0.24)},
 }
 
 

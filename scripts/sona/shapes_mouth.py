@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from sona.parts import UPPER_ARCH, arch_point
 from sona.regions import smooth
 
 JAW_HINGE = np.array([0.0, -1.6, 0.6])
 JAW_OPEN_RAD = np.radians(24.0)
+TEETH_GAP = 0.12  # cm that rolled lips keep from the teeth
 
 
 def turn_x(p, angle, pivot):
@@ -65,11 +67,13 @@ def _roll(lips, upper, amount):
     # From the border of the red to the seal: down to the seal and back, so that the red folds in behind it.
     fold = np.clip((lips.ring - 5) / 4.0, 0, 1)
     skin_side = smooth(lips.ring, 2.5, 5.0)
-    hide = 0.50 if upper else 0.72
-    slide = np.where(lips.ring < 5, hide * skin_side, hide * (1 - fold) + (0.0 if upper else 0.16) * fold)
-    back = np.where(lips.ring < 5, 0.18 * skin_side, 0.22 + 0.38 * fold)
-    back = back * (1 - 0.8 * smooth(lips.ring, 9, 12))  # the inside stays before the teeth
-    return lips.field(y=sign * slide * on, z=-back * on)
+    hide = 0.55 if upper else 0.80
+    slide = np.where(lips.ring < 5, hide * skin_side, hide * (1 - fold) + (0.10 if upper else 0.16) * fold)
+    back = np.where(lips.ring < 5, 0.40 * skin_side, 0.50 + 0.35 * fold)
+    back = back * (1 - 0.8 * smooth(lips.ring, 9, 12))
+    # The lip stays before the teeth, the lower one too, which comes up to the upper row.
+    room = lips.p[:, 2] - arch_point(UPPER_ARCH, lips.p[:, 0])[0] - TEETH_GAP
+    return lips.field(y=sign * slide * on, z=-np.minimum(back * on, np.maximum(room, 0.0)))
 
 
 def lip_targets(lips):
@@ -84,43 +88,48 @@ def lip_targets(lips):
                                   (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
         "mouthPucker": lips.field(-0.245 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
                                   (0.90 * mid + 0.35) * (0.75 + 0.25 * red)),
-        "mouthSmileLeft": lips.field(0.70 * corner**1.1, 0.64 * corner**1.3 + 0.06 * corner * low + 0.03 * one,
-                                     -0.40 * corner**1.3 - 0.06 * one),
+        "mouthSmileLeft": lips.field(0.72 * corner**1.1, 0.76 * corner**1.3 + 0.06 * corner * low + 0.04 * one,
+                                     -0.50 * corner**1.3 - 0.07 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
-        "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.12 * corner**2, -0.42 * corner**2),
+        "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.40 * corner**2, -0.56 * corner**2),
         "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
-        "mouthRollLower": _roll(lips, False, 1.0),
+        "mouthRollLower": _roll(lips, False, 1.0) + _roll(lips, True, 0.35),  # the upper lip presses on it
         "mouthRollUpper": _roll(lips, True, 1.0),
         "mouthShrugLower": lips.field(0, (0.68 * low + 0.18 * top) * mid, (0.40 * low - 0.06 * top) * mid),
         "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),
-        "mouthPressLeft": lips.field(0, (-0.20 * top + 0.24 * low) * mid**0.7 * one * (1 - 0.8 * (lips.ring >= 9)),
-                                     -0.16 * mid * one * red + 0.04 * corner),
+        "mouthPressLeft": lips.field(
+            0, ((-0.12 * top + 0.34 * low) * (1 - 0.8 * (lips.ring >= 9)) + 0.10) * mid**0.7 * one,
+            (0.10 - 0.14 * red) * mid**0.7 * one + 0.04 * corner),
         "mouthLowerDownLeft": lips.field(0.05 * corner, -0.62 * low * mid**0.6 * one, 0.04 * low * mid * one),
         "mouthUpperUpLeft": lips.field(0.03 * corner, 0.66 * top * mid**0.6 * one, 0.02 * top * mid * one),
-        "mouthLeft": lips.field(0.75 + 0 * s, 0.05 * s, -0.10 * s * np.sign(out)),
-        "cheekPuff": lips.field(0.02 * x, 0.0, 0.12 * mid),
-        "noseSneerLeft": lips.field(0, (0.12 * top + 0.11 * low) * mid * one, 0.02 * top * one),
+        "mouthLeft": lips.field(1.10 + 0 * s, 0.12 + 0.08 * s, -0.16 * s * np.sign(out)),
+        "cheekPuff": lips.field(0.02 * x, 0.06, 0.52 * mid + 0.40),
+        "cheekSquintLeft": lips.field(0.03 * corner, 0.10 * one + 0.08 * corner, 0.03 * one),
+        "noseSneerLeft": lips.field(0, (0.62 * top + 0.58 * low) * mid**0.5 * lips.half(1), 0.03 * one),
     }
     return shapes
 
 
 # Extra handles on the face: shape -> ((x, y, z of the place), (displacement)), left side or midline.
 FACE_HANDLES = {
-    "mouthSmileLeft": (((4.3, -3.2, 7.0), (0.18, 0.42, 0.16)), ((3.6, -1.9, 7.9), (0.06, 0.20, 0.06)),
-                       ((3.9, -6.0, 7.3), (0.42, 0.30, 0.10)), ((2.2, -5.0, 8.9), (0.22, 0.22, 0.02))),
+    "mouthSmileLeft": (((4.3, -3.2, 7.0), (0.18, 0.46, 0.18)), ((3.6, -1.9, 7.9), (0.06, 0.23, 0.07)),
+                       ((3.9, -6.0, 7.3), (0.42, 0.36, 0.08)), ((2.2, -5.0, 8.9), (0.22, 0.26, 0.02))),
     "mouthFrownLeft": (((2.6, -8.8, 8.0), (0.05, -0.35, -0.02)),),
     "mouthDimpleLeft": (((3.9, -6.6, 7.2), (0.15, 0.05, 0.05)),),
     "mouthStretchLeft": (((4.0, -8.0, 6.2), (0.20, -0.18, 0.0)),),
     "mouthShrugLower": (((0.0, -9.9, 9.7), (0.0, 0.42, 0.10)), ((1.2, -9.9, 9.2), (0.0, 0.40, 0.10)),
                         ((-1.2, -9.9, 9.2), (0.0, 0.40, 0.10))),
     "cheekPuff": tuple(((side * x, y, z), (side * out, 0.0, ahead)) for side in (1, -1) for x, y, z, out, ahead in (
-        (4.2, -5.4, 6.9, 0.72, 0.62), (4.7, -4.0, 6.5, 0.36, 0.30), (3.7, -7.0, 7.0, 0.55, 0.55),
-        (3.9, -8.2, 6.0, 0.20, 0.16), (0.5, -5.8, 9.6, 0.0, 0.18), (0.5, -8.6, 9.5, 0.0, 0.16))),
-    "noseSneerLeft": (((1.6, -4.0, 9.6), (0.12, 0.46, -0.02)), ((1.2, -1.6, 9.0), (-0.06, 0.26, 0.14)),
-                      ((2.4, -3.6, 8.7), (0.0, 0.30, 0.10)), ((0.0, -4.1, 11.5), (0.0, 0.06, 0.0))),
+        (4.2, -5.4, 6.9, 0.78, 0.74), (4.7, -4.0, 6.5, 0.40, 0.36), (3.7, -7.0, 7.0, 0.62, 0.70),
+        (3.9, -8.2, 6.0, 0.26, 0.24), (0.5, -5.8, 9.6, 0.0, 0.60), (0.5, -8.6, 9.5, 0.0, 0.50))),
+    "noseSneerLeft": (((1.6, -4.0, 9.6), (0.12, 0.54, -0.02)), ((1.2, -1.6, 9.0), (-0.06, 0.34, 0.16)),
+                      ((2.4, -3.6, 8.7), (0.0, 0.42, 0.14)), ((0.0, -4.1, 11.5), (0.0, 0.14, 0.0)),
+                      ((2.2, -5.4, 8.8), (0.0, 0.42, 0.06))),
+    "mouthRollUpper": (((0.0, -4.9, 10.7), (0.0, -0.12, -0.04)), ((1.3, -4.7, 9.8), (0.0, -0.10, 0.0)),
+                       ((-1.3, -4.7, 9.8), (0.0, -0.10, 0.0)), ((0.0, -4.0, 11.4), (0.0, -0.03, 0.0))),
     "mouthUpperUpLeft": (((2.2, -4.9, 8.9), (0.05, 0.26, 0.06)),),
     "cheekSquintLeft": (((4.2, -2.8, 7.2), (0.06, 0.50, 0.20)), ((3.3, -1.9, 8.1), (0.0, 0.34, 0.10)),
-                        ((2.4, -3.4, 8.7), (0.0, 0.22, 0.06))),
+                        ((2.4, -3.4, 8.7), (0.0, 0.26, 0.08)), ((1.5, -4.6, 9.3), (0.02, 0.14, 0.04))),
 }
 
 

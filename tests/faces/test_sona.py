@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from personare.assets import builtin_path
-from personare.errors import AssetError
-from personare.faces.sona import open_sona
+from personare.errors import AssetError, InputError
+from personare.faces.sona import AXES, CHARACTERS, open_sona
 from personare.spaces import ARKIT_52
 from personare.types import Motion
 
@@ -39,6 +39,17 @@ def posed(face, **weights):
 def turn_of(a, b):
     """z of the cross product of plane vectors (n, 2), positive where b lies to the left of a."""
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def covered(points, triangles):
+    """Whether each point (n, 3) has one of the triangles (f, 3, 3) in front of it, seen from ahead."""
+    a, b, c = (triangles[:, k, :2] for k in range(3))
+
+    def hidden(point):
+        side = [turn_of(q - p, point[:2] - p) for p, q in ((a, b), (b, c), (c, a))]
+        return ((np.min(side, 0) >= 0) & (triangles[:, :, 2].max(1) > point[2])).any()
+
+    return all(hidden(point) for point in points)
 
 
 def lip_pairs(face):
@@ -123,12 +134,7 @@ def test_a_blink_covers_the_whole_eye(sona, part):
     closed = posed(sona, eyeBlinkLeft=1)
     ball = closed[(index == names.index("eye")) & (closed[:, 0] > 0)]
     front = ball[ball[:, 2] > ball[:, 2].max() - 0.006]
-    triangles = closed[sona.surface.triangles[(index == 0)[sona.surface.triangles].all(1)]]
-    a, b, c = (triangles[:, k, :2] for k in range(3))
-    for point in front:
-        side = [turn_of(q - p, point[:2] - p) for p, q in ((a, b), (b, c), (c, a))]
-        over = (np.min(side, 0) >= 0) & (triangles[:, :, 2].max(1) > point[2])
-        assert over.any()
+    assert covered(front, closed[sona.surface.triangles[(index == 0)[sona.surface.triangles].all(1)]])
 
 
 def test_looking_turns_the_eye_the_named_way(sona, part):
@@ -151,6 +157,111 @@ def test_teeth_and_tongue_of_the_lower_jaw_follow_it(sona, part):
     tongue = index == names.index("tongue")
     out = posed(sona, tongueOut=1)[tongue, 2].max()
     assert out > posed(sona)[index == 0][:, 2].max() - 0.012
+
+
+@pytest.fixture(scope="module", params=[name for name in CHARACTERS if name != "sona"])
+def person(request):
+    """Every other character."""
+    return open_sona(character=request.param)
+
+
+def eye_balls(face, part, vertices):
+    """Both eyeballs: their vertex indices, and centre and radius of the sphere that their backs lie on."""
+    index, names = part
+    for side in (1, -1):
+        ball = np.flatnonzero((index == names.index("eye")) & (face.rest[:, 0] * side > 0))
+        back = vertices[ball][face.rest[ball, 2] < np.median(face.rest[ball, 2])].astype(float)
+        solution = np.linalg.lstsq(np.c_[2 * back, np.ones(len(back))], (back**2).sum(1), rcond=None)[0]
+        yield ball, solution[:3], np.sqrt(solution[3] + (solution[:3] ** 2).sum())
+
+
+def test_the_card_names_every_axis(part):
+    config = json.loads((builtin_path("sona") / "card.json").read_text())["config"]
+    assert set(config["axes"]) == set(AXES)
+    assert len(AXES) >= 24
+    for person in CHARACTERS.values():
+        assert set(person.identity) <= set(AXES)
+        assert set(person.tones) <= set(config["tones"])
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_every_axis_moves_something_and_both_sides_alike(sona, part, axis):
+    index, names = part
+    move = open_sona(identity={axis: 1.0}).rest - sona.rest
+    assert 0.0008 < np.linalg.norm(move, axis=1).max() < 0.13
+    mirrored = index != names.index("hair")  # its whorl stands to one side
+    table = np.concatenate([sona.rest, move], 1)[mirrored]
+    left, right = (np.round(table * (side, 1, 1, side, 1, 1) * 1e7).astype(np.int64) for side in (1, -1))
+    np.testing.assert_array_equal(left[np.lexsort(left.T)], right[np.lexsort(right.T)])
+
+
+def test_axes_add_up_and_scale(sona):
+    both = open_sona(identity={"nose_length": 0.5, "jaw_width": -1.0}).rest - sona.rest
+    nose, jaw = (open_sona(identity={axis: 1.0}).rest - sona.rest for axis in ("nose_length", "jaw_width"))
+    np.testing.assert_allclose(both, 0.5 * nose - jaw, atol=1e-7)
+
+
+def test_characters_are_different_people(person, sona):
+    skin = np.abs(person.surface.color.mean(0) / sona.surface.color.mean(0) - 1).max()
+    assert np.linalg.norm(person.rest - sona.rest, axis=1).max() > 0.006
+    assert skin > 0.03
+    assert person.name.startswith("sona/")
+
+
+def test_every_characters_lips_seal_and_close_over_the_open_jaw(person, sona):
+    upper, lower = lip_pairs(sona)
+    np.testing.assert_array_equal(person.rest[upper], person.rest[lower])
+    closed = posed(person, jawOpen=1, mouthClose=1)
+    assert np.linalg.norm(closed[upper] - closed[lower], axis=1).max() < 0.0005
+
+
+def test_every_characters_eyeballs_stay_round_and_their_lids_close_over_them(person, sona, part):
+    index, _ = part
+    blinks = sona.shapes[[ARKIT_52.index(f"eyeBlink{side}") for side in ("Left", "Right")]]
+    moves = np.linalg.norm(blinks, axis=2).max(0) > 0.0005
+    closed = posed(person, eyeBlinkLeft=1, eyeBlinkRight=1)
+    before, after = eye_balls(sona, part, sona.rest), eye_balls(sona, part, person.rest)
+    for (ball, centre, radius), (_, old, size) in zip(after, before, strict=True):
+        back = ball[sona.rest[ball, 2] < np.median(sona.rest[ball, 2])]
+        assert np.abs(np.linalg.norm(person.rest[back] - centre, axis=1) - radius).max() < 5e-5
+        lid = (index == 0) & (np.linalg.norm(sona.rest - old, axis=1) > size + 0.001) & moves
+        for weight in (0.5, 1.0):
+            moved = posed(person, eyeBlinkLeft=weight, eyeBlinkRight=weight)[lid]
+            assert np.linalg.norm(moved - centre, axis=1).min() > radius
+        front = closed[ball][closed[ball][:, 2] > closed[ball][:, 2].max() - 0.006]
+        assert covered(front, closed[sona.surface.triangles[(index == 0)[sona.surface.triangles].all(1)]])
+
+
+def test_teeth_brows_and_lashes_go_with_the_face(part, sona):
+    index, names = part
+    longer = open_sona(identity={"face_length": 1.0}).rest - sona.rest
+    chin = longer[np.argmin(np.where((index == 0) & (sona.rest[:, 2] > 0.0), np.abs(sona.rest[:, 1] + 0.07), 1)), 1]
+    teeth = longer[index == names.index("teeth_lower"), 1]
+    assert chin < teeth.max() < 0
+    raised = open_sona(identity={"brow_height": 1.0}).rest - sona.rest
+    assert raised[index == names.index("brows"), 1].mean() > 0.002
+    apart = open_sona(identity={"eye_spacing": 1.0}).rest - sona.rest
+    left = sona.rest[:, 0] > 0
+    lashes, ball = (apart[(index == names.index(name)) & left, 0] for name in ("lashes", "eye"))
+    np.testing.assert_allclose(lashes, np.full_like(lashes, ball.mean()), atol=1e-5)
+
+
+def test_a_shaven_character_has_no_hair(sona, part):
+    index, names = part
+    face = open_sona(character="tomas")
+    hair = index == names.index("hair")
+    assert hair[sona.surface.triangles].any()
+    assert not hair[face.surface.triangles].any()
+
+
+def test_unknown_names_and_weights_are_refused():
+    with pytest.raises(InputError, match="mara"):
+        open_sona(character="marra")
+    with pytest.raises(InputError, match="nose_length"):
+        open_sona(identity={"nose_lenght": 1.0})
+    for weight in (5.0, float("nan"), [0.5]):
+        with pytest.raises(InputError, match=r"identity age: expected a weight in -2\.\.2"):
+            open_sona(identity={"age": weight})
 
 
 def test_uv_lie_in_the_unit_square_and_the_skin_never_folds_over_itself(sona, part):
