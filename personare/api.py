@@ -1,11 +1,13 @@
 """The main path: load, animate, render, save; and evaluate. Files and names in, core types and files out."""
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 
 from personare import registry
+from personare.arrays import checked_number
 from personare.errors import InputError
 from personare.motion.layers import STILL, Layers, LayerStream
 from personare.types import Audio, AudioStream, Face, Take
@@ -58,8 +60,10 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, progress=None):
     """
     from personare.audio.load import resample_stream
 
-    if not 1 <= fps <= 240:
-        raise InputError("fps", expected="1..240 frames a second", got=fps, remedy="use 30 or 60")
+    checked_number("fps", fps, "frames a second", least=1, most=240)
+    if not isinstance(layers, Layers | None):
+        raise InputError("layers", expected="a Layers, such as personare.STILL", got=repr(layers),
+                         remedy="pass personare.Layers(blink=0.5)")
     stream = _as_stream(audio)
     method = _open_method(model)
     session = method.session(fps=fps)
@@ -77,10 +81,21 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, progress=None):
 def open_face(face="sona"):
     """The face of a name; a Face is returned as it is.
 
+    Args:
+        face: name of a face, or "name/character" for one that has ready characters, such as "sona/mara".
+
     Raises:
-        InputError: no face has that name; the message lists the known ones.
+        InputError: no face or character has that name; the message lists the known ones.
     """
-    return face if isinstance(face, Face) else registry.load("faces", str(face))()
+    if isinstance(face, Face):
+        return face
+    name, _, character = str(face).partition("/")
+    opened = registry.load("faces", name)
+    if not character:
+        return opened()
+    if "character" not in signature(opened).parameters:
+        raise InputError("face", expected=f"'{name}' alone", got=f"'{face}'", remedy="it has no characters")
+    return opened(character=character)
 
 
 def render(motion, *, face="sona", size=(512, 512), threads=None):
@@ -97,7 +112,7 @@ def render(motion, *, face="sona", size=(512, 512), threads=None):
     """
     from personare.rendering.frames import render_frames
 
-    return render_frames(open_face(face), motion, size=_as_size(size), threads=threads)
+    return render_frames(open_face(face), motion, size=(size, size) if np.isscalar(size) else size, threads=threads)
 
 
 def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512), progress=None):
@@ -126,7 +141,7 @@ def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512),
     shown = open_face(face) if "face" in needs else None
     draw = (lambda: render(motion, face=shown, size=size)) if "frames" in needs else None
     sound = None if audio is None else _as_stream(audio)
-    write(path, Take(motion, face=shown, audio=sound, frames=draw, name=path.stem), progress=progress)
+    write(path, Take(motion, face=shown, audio=sound, frames=draw, name=_title(path, format)), progress=progress)
     return path
 
 
@@ -173,6 +188,8 @@ def evaluate(index, *, labels=None, root=None, model="vox", predictions=None, fp
         raise InputError(index, expected="a csv file with the columns id, audio, speaker", got=repr(error),
                          remedy="see docs/evaluate.md") from error
     labels, root = Path(labels or index.parent / "labels"), Path(root or index.parent)
+    if not names:
+        raise InputError(index, expected="at least one recording", got="a header alone", remedy="list some")
     utterances = []
     for done, (name, sound, speaker) in enumerate(names):
         if predictions:
@@ -202,18 +219,18 @@ def _as_stream(audio):
     return open_stream(audio)
 
 
-def _as_size(size):
-    width, height = (size, size) if np.isscalar(size) else size
-    for name, value in (("width", width), ("height", height)):
-        if not 16 <= value <= 4096:
-            raise InputError(name, expected="16..4096 pixels", got=value, remedy="use 512 or 720x1280")
-    return int(width), int(height)
+def _title(path, format):
+    """What a file is called inside: its name without suffix; bytes that are no text become question marks."""
+    name = path.name[:-len(registry.row("export", format).suffix)] if path.name.endswith(
+        registry.row("export", format).suffix) else path.stem
+    return name.encode("utf8", "replace").decode("utf8")
 
 
 def _open_method(model):
-    if Path(model).is_dir():
-        from personare.store import read_bundle
+    """A method by its name, or by the path of a bundle; a name wins over a folder that happens to be called so."""
+    from personare.store import CARD, read_bundle
 
+    if str(model) not in registry.names("motion") and (Path(str(model)) / CARD).is_file():
         return registry.load("motion", read_bundle(model).card.method)(model)
     return registry.load("motion", str(model))()
 

@@ -39,6 +39,27 @@ def checked(name, value, shape, *, dtype=np.float32, finite=True):
     return array
 
 
+def checked_number(name, value, unit, *, least=0.0, most=np.inf):
+    """Return value as a float in (0, inf), or in least..most where those are given.
+
+    Raises:
+        InputError: not a real number, not finite, or out of range.
+    """
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (real and np.isfinite(value) and least <= value <= most and value > 0):
+        wanted = f"{least:g}..{most:g} {unit}" if np.isfinite(most) else f"a positive number of {unit}"
+        raise InputError(name, expected=wanted, got=repr(value), remedy="pass a number in that range")
+    return float(value)
+
+
+def frame_count(duration_s, fps):
+    """Frames that cover some seconds: ceil(duration_s * fps), at least 1 unless there is nothing to cover.
+
+    The small term keeps exact multiples, such as 3.1 s at 10 fps, from gaining a frame by rounding.
+    """
+    return max(1, int(np.ceil(duration_s * fps - 1e-6))) if duration_s > 0 else 0
+
+
 def resample_in_time(values, *, from_hz, to_hz, frame_count=None):
     """Resample rows to another rate by linear interpolation; row i stands at time i / rate.
 

@@ -18,8 +18,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exce
 Format = Annotated[str, typer.Option(
     "-f", "--format", metavar="FORMATS", help="One or more of mp4,glb,csv,json,a2f,npz, or all. "
     "Default: what the suffix of --output says, else mp4.")]
-Output = Annotated[Path | None, typer.Option(
-    "-o", "--output", help="A file, or a folder (created where missing). Default: beside you, named as the sound.")]
+Output = Annotated[str | None, typer.Option(
+    "-o", "--output", metavar="PATH", help="A file, or a folder: one that exists, or a name that ends with / or has "
+    "no suffix. Default: here, named as the sound.")]
 FaceName = Annotated[str, typer.Option("--face", help="Name of a face; see `personare list faces`.")]
 Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size: 512, or 720x1280.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
@@ -53,8 +54,7 @@ def animate(
     layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
-    report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
-    failed = 0
+    report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
     for sound, paths in zip(sounds, targets, strict=True):
         try:
             _animate_one(sound, paths, report, face=face, model=model, fps=fps, layers=layers, size=pixels)
@@ -82,6 +82,10 @@ def convert(
 
     format = registry.format_of(output)
     pixels = parse_size(size)
+    for source in (take, sound):
+        if source and _same_file(source, output):
+            raise InputError("--output", expected="another file than what is read", got=str(output),
+                             remedy="choose another name")
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     with report.file(take):
         motion = api.read_motion(take)
@@ -155,7 +159,7 @@ def parse_formats(text, output):
 
     Args:
         text: comma-separated names, "all", or "" to take the suffix of output.
-        output: the path given with -o, or None.
+        output: the text given with -o, or None.
 
     Raises:
         InputError: a name is unknown.
@@ -164,23 +168,27 @@ def parse_formats(text, output):
 
     if text == "all":
         return registry.names("export")
-    if text:
-        wanted = tuple(dict.fromkeys(part.strip().lstrip(".") for part in text.split(",") if part.strip()))
-        for name in wanted:
-            registry.row("export", name)
-        return wanted
-    return (registry.format_of(output),) if _names_file(output) else ("mp4",)
+    meant = registry.format_of(output) if _names_file(output) else None
+    if not text:
+        return (meant or "mp4",)
+    wanted = tuple(dict.fromkeys(part.strip().lstrip(".") for part in text.split(",") if part.strip()))
+    for name in wanted:
+        registry.row("export", name)
+    if meant and len(wanted) == 1 and not output.endswith(registry.row("export", wanted[0]).suffix.rpartition(".")[2]):
+        raise InputError("--format", expected=f"{meant}, as the name {output} says", got=wanted[0],
+                         remedy="leave -f out, or name the file after the format")
+    return wanted
 
 
 def parse_size(text):
     """(width, height) of "512" or "720x1280".
 
     Raises:
-        InputError: neither form.
+        InputError: neither form, or not in 16..4096.
     """
     parts = text.lower().split("x")
-    if not all(part.isdecimal() for part in parts) or len(parts) > 2:
-        raise InputError("--size", expected="512 or 720x1280", got=f"'{text}'", remedy="give pixels")
+    if len(parts) > 2 or not all(part.isdecimal() and 16 <= int(part) <= 4096 for part in parts):
+        raise InputError("--size", expected="512 or 720x1280, each in 16..4096", got=f"'{text}'", remedy="give pixels")
     return int(parts[0]), int(parts[-1])
 
 
@@ -189,34 +197,51 @@ def plan_outputs(sounds, output, formats):
 
     Args:
         sounds: paths of the sound files.
-        output: None (here), a folder, or a file for one sound and one format.
+        output: None (here), or the text of a folder, or of a file for one sound and one format.
         formats: names of formats.
 
     Returns:
-        For each sound a dict format -> Path, no path twice.
+        For each sound a dict format -> Path, no path twice, and none of a sound itself.
 
     Raises:
-        InputError: one file name for several results.
+        InputError: one file name for several results, or that of a recording.
     """
     from personare import registry
 
     suffix = {name: registry.row("export", name).suffix for name in formats}
     if _names_file(output):
         if len(sounds) * len(formats) != 1:
-            raise InputError("--output", expected="a folder for several results", got=str(output),
-                             remedy=f"use -o {output.parent}/")
-        return [{formats[0]: output}]
-    folder = output or Path()
+            raise InputError("--output", expected="a folder for several results", got=output,
+                             remedy="end its name with /, as in -o takes/")
+        if _same_file(sounds[0], output):
+            raise InputError("--output", expected="another file than the recording", got=output,
+                             remedy="choose another name")
+        return [{formats[0]: Path(output)}]
+    folder = Path(output or "")
     stems = [sound.stem for sound in sounds]
     # a.wav and a.mp3 in one run would meet in a.mp4, so they keep their suffixes: a.wav.mp4, a.mp3.mp4.
     stems = [sound.name if stems.count(sound.stem) > 1 else sound.stem for sound in sounds]
     stems = [f"{stem}-{stems[:i].count(stem) + 1}" if stem in stems[:i] else stem for i, stem in enumerate(stems)]
-    return [{name: folder / (stem + suffix[name]) for name in formats} for stem in stems]
+    plans = []
+    for stem in stems:
+        paths = {name: folder / (stem + suffix[name]) for name in formats}
+        # A recording talk.mp4 keeps its name; its face goes to talk-face.mp4.
+        plans.append({name: folder / (f"{stem}-face" + suffix[name])
+                      if any(_same_file(sound, path) for sound in sounds) else path for name, path in paths.items()})
+    return plans
 
 
 def _names_file(output):
-    """Whether -o means a file: it has a suffix and is not a folder."""
-    return bool(output and output.suffix and not output.is_dir())
+    """Whether -o means a file: it has a suffix, does not end with a slash and is no folder."""
+    if output == "-":
+        raise InputError("--output", expected="a file or a folder", got="-", remedy="results are not written to a pipe")
+    return bool(output and not output.endswith(("/", "\\")) and Path(output).suffix and not Path(output).is_dir())
+
+
+def _same_file(one, other):
+    """Whether two paths lead to the same existing file."""
+    one, other = Path(one), Path(other)
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
@@ -235,19 +260,26 @@ def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
         report.wrote(paths.values())
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    print(f"warning: {message}", file=sys.stderr)  # noqa: T201
+class _StoppedError(BaseException):
+    """Ctrl-C or a request to end; not a KeyboardInterrupt, which typer answers itself and without a word."""
+
+
+def _stop(number, frame):
+    raise _StoppedError
 
 
 def main():
     """Entry point: one line for an expected error, 130 for Ctrl-C, never a traceback for the user's mistake."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    warnings.showwarning = _show_warning
+    words = sys.argv[1:]
+    report = Report(Mode.of(quiet="-q" in words or "--quiet" in words, json_lines="--json-progress" in words))
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    warnings.showwarning = lambda message, *_, **__: report.warning(message)
     try:
         app()
     except PersonareError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        report.error(None, error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; nothing half-written is left", file=sys.stderr)  # noqa: T201
+    except _StoppedError:
+        report.stopped()
         sys.exit(130)

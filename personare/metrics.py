@@ -178,8 +178,8 @@ def _score(found, widest):
     """Figures of several collected utterances; lips touch at a gap of rest + max(0.07, 0.12 * widest) cm."""
     both = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     rest_gap = float(measures_cm(_rest())[0, 0])
-    touching = both["gap"] <= rest_gap + max(0.07, 0.12 * widest)
     touch_limit = rest_gap + max(0.07, 0.12 * widest)
+    touching = both["gap"] <= touch_limit
     recall = float((both["closed"] <= touch_limit).mean()) if len(both["closed"]) else float("nan")
     shut = touching & both["speech"].astype(bool)
     precision = float(both["near_lips"][shut].mean()) if shut.any() else 0.0

@@ -34,13 +34,14 @@ class Report:
         self.mode = mode
         self._bar = self._name = None
         self._last_s = 0.0
+        self._shown = mode is Mode.BAR and sys.stderr.isatty()
 
     @contextmanager
     def file(self, path):
         """Everything said inside is about this file."""
-        self._name, began_s = str(path), time.monotonic()
+        self._name = str(path)
         self._event("start")
-        if self.mode is Mode.BAR:
+        if self._shown:
             self._bar = _bar()
             self._bar.start()
         try:
@@ -49,7 +50,6 @@ class Report:
             if self._bar:
                 self._bar.stop()
                 self._bar = None
-            self._seconds = time.monotonic() - began_s
 
     def stage(self, title):
         """A progress(done, total) callback for one stage of the current file."""
@@ -74,15 +74,31 @@ class Report:
             self.say(f"{path}")
 
     def error(self, path, error):
-        """One file failed; the run goes on."""
+        """One file failed, or with path None the run."""
         if self.mode is Mode.JSON:
-            self._name = str(path)
+            self._name = None if path is None else str(path)
             self._event("error", message=str(error), kind=type(error).__name__)
         else:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201
 
+    def warning(self, message):
+        """Something the user should know; quiet mode leaves it out."""
+        if self.mode is Mode.JSON:
+            self._event("warning", message=str(message))
+        elif self.mode is Mode.BAR:
+            print(f"warning: {message}", file=sys.stderr)  # noqa: T201
+
+    def stopped(self):
+        """The user ended the run."""
+        if self.mode is Mode.JSON:
+            self._event("stopped")
+        else:
+            print("stopped; nothing half-written is left", file=sys.stderr)  # noqa: T201
+
     def close(self, count, failed):
-        """End of a run over several files."""
+        """End of a run over one or several files."""
+        self._name = None
+        self._event("end", files=count, failed=failed)
         if count > 1:
             self.say(f"{count - failed} of {count} files done")
 
@@ -126,8 +142,6 @@ def print_tables(tables, *, as_json=False):
         for name, row in rows:
             table.add_row(name, row.suffix, row.summary)
         Console().print(table)
-
-
 
 
 def print_figures(figures, *, as_json=False):

@@ -6,14 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from personare.arrays import checked, resample_in_time
+from personare.arrays import checked, checked_number, frame_count, resample_in_time
 from personare.errors import InputError
 from personare.spaces import Space, space_named
-
-
-def _positive(name, value, unit):
-    if not (np.isscalar(value) and np.isfinite(value) and value > 0):
-        raise InputError(name, expected=f"a positive number of {unit}", got=repr(value), remedy="pass one")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +24,10 @@ class Audio:
     rate_hz: int
 
     def __post_init__(self):
-        _positive("rate_hz", self.rate_hz, "Hz")
+        checked_number("rate_hz", self.rate_hz, "Hz")
+        if np.asarray(self.samples).dtype.kind in "iub":
+            raise InputError("samples", expected="floats in -1..1", got=str(np.asarray(self.samples).dtype),
+                             remedy="divide 16-bit samples by 32768")
         object.__setattr__(self, "samples", checked("samples", self.samples, ("n",)))
 
     @property
@@ -57,7 +55,7 @@ class AudioStream:
     duration_s: float | None = None
 
     def __post_init__(self):
-        _positive("rate_hz", self.rate_hz, "Hz")
+        checked_number("rate_hz", self.rate_hz, "Hz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +73,7 @@ class Features:
     kind: str
 
     def __post_init__(self):
-        _positive("rate_hz", self.rate_hz, "Hz")
+        checked_number("rate_hz", self.rate_hz, "Hz")
         object.__setattr__(self, "values", checked("values", self.values, ("t", "c")))
 
 
@@ -97,7 +95,7 @@ class Motion:
     head_pose: np.ndarray | None = None
 
     def __post_init__(self):
-        _positive("fps", self.fps, "frames a second")
+        checked_number("fps", self.fps, "frames a second")
         object.__setattr__(self, "space", space_named(self.space))
         object.__setattr__(self, "values", checked("values", self.values, ("t", len(self.space))))
         if self.head_pose is not None:
@@ -124,7 +122,7 @@ class Motion:
         """A new Motion in which the named columns, a dict of (t,) arrays, are replaced."""
         values = self.values.copy()
         for name, curve in columns.items():
-            values[:, self.space.index(name)] = curve
+            values[:, self.space.index(name)] = checked(name, curve, (len(self),))
         return replace(self, values=values)
 
     def frames(self, start, stop):
@@ -133,10 +131,11 @@ class Motion:
         return replace(self, values=self.values[start:stop], head_pose=pose)
 
     def at_fps(self, fps):
-        """The same motion at another frame rate, linearly interpolated."""
+        """The same motion at another frame rate, linearly interpolated; as many frames as cover its length."""
+        checked_number("fps", fps, "frames a second")
         if fps == self.fps or not len(self):
             return replace(self, fps=fps)
-        count = max(1, round(len(self) * fps / self.fps))
+        count = frame_count(self.duration_s, fps)
         values = resample_in_time(self.values, from_hz=self.fps, to_hz=fps, frame_count=count)
         pose = self.head_pose
         if pose is not None:

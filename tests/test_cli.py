@@ -54,7 +54,8 @@ def test_programs_get_json_lines(short, tmp_path):
     done = run("animate", short, "-f", "csv", "--json-progress", cwd=tmp_path)
     events = [json.loads(line) for line in done.stderr.splitlines()]
     assert events[0]["event"] == "start"
-    assert events[-1] == {"event": "done", "file": str(short), "outputs": ["short.csv"]}
+    assert events[-2] == {"event": "done", "file": str(short), "outputs": ["short.csv"]}
+    assert events[-1] == {"event": "end", "file": None, "files": 1, "failed": 0}
     assert any(e["event"] == "progress" and e["value"] == 1 for e in events)
     assert done.stdout == ""
 
@@ -62,7 +63,7 @@ def test_programs_get_json_lines(short, tmp_path):
 def test_a_cut_recording_is_animated_with_one_line_of_warning(short, tmp_path):
     cut = tmp_path / "cut.wav"
     cut.write_bytes(short.read_bytes()[:9_000])
-    command = [sys.executable, "-m", "personare", "animate", cut, "-f", "csv", "-q"]
+    command = [sys.executable, "-m", "personare", "animate", cut, "-f", "csv"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
@@ -80,7 +81,11 @@ def test_quiet_is_quiet(short, tmp_path):
     (["animate", "short.wav", "-o", "x.avi"], "suffix"),
     (["animate", "short.wav", "-f", "mp5"], "did you mean 'mp4'"),
     (["animate", "short.wav", "--face", "sonna"], "did you mean 'sona'"),
-    (["animate", "short.wav", "--size", "big"], "--size: expected 512 or 720x1280, got 'big'"),
+    (["animate", "short.wav", "--size", "big"], "--size: expected 512 or 720x1280, each in 16..4096, got 'big'"),
+    (["animate", "short.wav", "--size", "8"], "--size"),
+    (["animate", "short.wav", "-o", "x.mp4", "-f", "npz"], "--format: expected mp4, as the name x.mp4 says, got npz"),
+    (["animate", "short.wav", "-o", "-"], "--output: expected a file or a folder, got -"),
+    (["animate", "short.wav", "-o", "short.wav", "-f", "npz"], "suffix"),
     (["animate", "short.wav", "-o", "short.wav/under/x.csv"], "cannot make this folder"),
     (["convert", "short.wav", "-o", "x.csv"], "suffix"),
     (["list", "shoes"], "kind: expected one of models"),
@@ -91,6 +96,54 @@ def test_mistakes_give_one_line_and_exit_code_1(short, tmp_path, words, message)
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["short.wav"]
+
+
+def test_errors_reach_programs_as_json_too(tmp_path):
+    for words in (["animate", "a.wav", "-f", "foo"], ["convert", "missing.csv", "-o", "x.json"]):
+        done = run(*words, "--json-progress", cwd=tmp_path)
+        events = [json.loads(line) for line in done.stderr.splitlines()]
+        assert events[-1]["event"] == "error"
+        assert events[-1]["kind"] == "InputError"
+
+
+def test_recordings_are_never_overwritten(short, tmp_path):
+    assert run("animate", short, "-o", "clip.mp4", "--size", "64", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "clip.mp4").read_bytes()
+    assert run("animate", "clip.mp4", "--size", "64", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "clip.mp4").read_bytes() == before
+    assert (tmp_path / "clip-face.mp4").is_file()
+    for words in (["animate", "clip.mp4", "-o", "clip.mp4"], ["convert", "take.npz", "-o", "take.npz"]):
+        (tmp_path / "take.npz").write_bytes(b"mine")
+        done = run(*words, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "--output: expected another file than" in done.stderr
+    assert (tmp_path / "clip.mp4").read_bytes() == before
+    assert (tmp_path / "take.npz").read_bytes() == b"mine"
+
+
+def test_a_trailing_slash_means_a_folder_and_a_name_is_not_a_bundle(short, tmp_path):
+    (tmp_path / "vox").mkdir()
+    done = run("animate", "short.wav", "-o", "takes.v2/", "-f", "npz", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "takes.v2" / "short.npz").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names there are always text")
+def test_names_that_are_no_text_still_work(short, tmp_path):
+    odd = os.fsencode(tmp_path) + b"/bad\xff.wav"
+    os.rename(short, odd)
+    command = [sys.executable, "-m", "personare", "animate", odd, "-f", "glb,json,a2f,csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert len(os.listdir(tmp_path)) == 5
+
+
+def test_nobody_is_told_and_nothing_is_left_at_home(short, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    done = run("animate", short, "-f", "csv", cwd=tmp_path, env=os.environ | {"HOME": str(home)})
+    assert done.returncode == 0, done.stderr
+    assert not [path for path in home.rglob("*") if "microsoft" in path.name.lower()]
 
 
 def test_wrong_options_exit_with_2(tmp_path):
@@ -111,7 +164,7 @@ def test_ctrl_c_leaves_the_old_file_and_no_other(tmp_path, signal_number):
     process.send_signal(signal_number)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in rest
+    assert json.loads(rest.splitlines()[-1])["event"] == "stopped"
     assert (tmp_path / "long.mp4").read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["long.mp4", "long.wav"]
 
@@ -128,16 +181,18 @@ def test_convert_and_list(short, tmp_path):
 
 def test_outputs_are_planned_without_collisions():
     sounds = [Path("a.wav"), Path("a.mp3"), Path("sub/a.mp3"), Path("b.wav")]
-    plans = plan_outputs(sounds, Path("out"), ("csv", "a2f"))
+    plans = plan_outputs(sounds, "out", ("csv", "a2f"))
     assert [p["csv"].name for p in plans] == ["a.wav.csv", "a.mp3.csv", "a.mp3-2.csv", "b.csv"]
     assert plans[3]["a2f"] == Path("out/b.a2f.json")
     assert plan_outputs([Path("x/a.wav")], None, ("mp4",)) == [{"mp4": Path("a.mp4")}]
     with pytest.raises(InputError, match="expected a folder for several results"):
-        plan_outputs(sounds, Path("out.csv"), ("csv",))
+        plan_outputs(sounds, "out.csv", ("csv",))
 
 
 def test_options_are_parsed():
-    assert parse_formats("", Path("x.a2f.json")) == ("a2f",)
+    assert parse_formats("", "x.a2f.json") == ("a2f",)
+    assert parse_formats("a2f", "x.json") == ("a2f",)
+    assert parse_formats("", "takes.v2/") == ("mp4",)
     assert parse_formats(" glb,.csv,glb", None) == ("glb", "csv")
     assert parse_formats("", None) == ("mp4",)
     assert parse_size("720x1280") == (720, 1280)

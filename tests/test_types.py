@@ -25,6 +25,10 @@ def test_audio_is_float32_and_knows_its_length():
     lambda: Audio(np.zeros((2, 10)), 16_000),
     lambda: Audio(np.full(3, np.nan), 16_000),
     lambda: Audio(np.zeros(3), 0),
+    lambda: Audio(np.zeros(3, np.int16), 16_000),
+    lambda: Audio(np.zeros(3), "16000"),
+    lambda: ramp().at_fps(0),
+    lambda: ramp().with_columns({"a": np.zeros(3)}),
     lambda: Features(np.zeros(3), 100, "mel"),
     lambda: Motion(np.zeros((3, 51)), 30, "arkit-52"),
     lambda: Motion(np.zeros((3, 52)), float("nan"), "arkit-52"),
@@ -57,6 +61,7 @@ def test_other_frame_rate_keeps_time_and_length():
     assert len(fast) == 62
     np.testing.assert_allclose(fast.column("a")[:61], np.arange(61) / 60, atol=1e-6)
     assert fast.duration_s == pytest.approx(ramp().duration_s)
+    assert len(ramp(5, 60.0).at_fps(30)) == 3  # As many as cover the length, as the conventions say.
 
 
 def test_other_frame_rate_keeps_poses_rigid():

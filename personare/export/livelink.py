@@ -11,6 +11,7 @@ rotators have it, is an assumption. The translation of the head has no column.
 
 import numpy as np
 
+from personare.arrays import frame_count
 from personare.errors import InputError
 from personare.export.reading import checked_size, unreadable
 from personare.export.rotations import from_yaw_pitch_roll, poses, yaw_pitch_roll
@@ -55,7 +56,7 @@ def write(path, take, *, progress=None):
     """
     motion = _checked(take.motion)
     fps = motion.fps if motion.fps in ROW_RATES else float(CODE_HZ)
-    total = max(1, round(len(motion) * fps / motion.fps)) if len(motion) else 0
+    total = frame_count(motion.duration_s, fps)
     with atomic_path(path) as temporary, open(temporary, "w", encoding="ascii", newline="\n") as file:
         file.write(",".join(HEADER) + "\n")
         for start in range(0, total, _ROWS):

@@ -37,6 +37,21 @@ def checked_size(path, *, limit=LARGEST_BYTES):
     return path
 
 
+def mentions(path, word):
+    """Whether a file contains some bytes; False where it cannot be read, which its reader then explains."""
+    try:
+        with open(path, "rb") as file:
+            content, tail = b" ", b""
+            while content:
+                content = file.read(1 << 20)
+                if word in tail + content:
+                    return True
+                tail = content[-len(word):]
+    except OSError:
+        pass
+    return False
+
+
 def decoded_json(path, kind):
     """A file of JSON as an object of a msgspec type.
 

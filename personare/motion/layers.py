@@ -34,7 +34,7 @@ class Layers:
     """Strength of each layer, 0 (off) to 2; 1 is a calm speaker.
 
     Args:
-        blink: how fully and how often the eyes close, 0 for never.
+        blink: how often the eyes close, 0 for never, 2 for twice as often.
         gaze: size of saccades; the eyes keep to the viewer while the head turns.
         head: size of head motion.
         brows: size of brow raises on emphasis.
@@ -50,10 +50,10 @@ class Layers:
     def __post_init__(self):
         for name in ("blink", "gaze", "head", "brows"):
             value = getattr(self, name)
-            if not 0 <= value <= 2:
-                raise InputError(name, expected="a strength in 0..2", got=value, remedy="use 1 for the usual")
-        if self.seed < 0 or int(self.seed) != self.seed:
-            raise InputError("seed", expected="an integer >= 0", got=self.seed, remedy="use 0, 1, 2 ...")
+            if not (isinstance(value, int | float) and 0 <= value <= 2):
+                raise InputError(name, expected="a strength in 0..2", got=repr(value), remedy="use 1 for the usual")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise InputError("seed", expected="an integer >= 0", got=repr(self.seed), remedy="use 0, 1, 2 ...")
 
 
 STILL = Layers(blink=0, gaze=0, head=0, brows=0)
@@ -79,7 +79,7 @@ class LayerStream:
     _gaze: "_Gaze" = field(default=None)
 
     def __post_init__(self):
-        self._blinks = _Blinks(np.random.default_rng([self.layers.seed, 1]))
+        self._blinks = _Blinks(np.random.default_rng([self.layers.seed, 1]), max(self.layers.blink, 0.01))
         self._gaze = _Gaze(np.random.default_rng([self.layers.seed, 2]))
 
     def apply(self, motion):
@@ -125,7 +125,6 @@ class LayerStream:
             self._brow += slow * (stress - self._brow)
             lid = self._blinks.lid(float(time_s[i]), self._activity)
             rows[:, i] = self._activity, self._nod, self._brow, lid
-        rows[3] *= min(self.layers.blink, 1.0)
         return rows
 
     def _head_angles(self, time_s, activity, nod):
@@ -169,6 +168,7 @@ class _Blinks:
     """Times of blinks: random intervals, shortened when speech has just paused."""
 
     rng: np.random.Generator
+    often: float = 1.0
     start_s: float = -1.0
     next_s: float = -1.0
     spoke: bool = False
@@ -182,13 +182,15 @@ class _Blinks:
             self.start_s, self.next_s = self.next_s, self.next_s + self._interval()
         pause = self.spoke and activity < 0.15
         self.spoke = activity > 0.3 or (self.spoke and not pause)
-        if pause and time_s - self.start_s > BLINK_LEAST_S:
+        if pause and time_s - self.start_s > BLINK_LEAST_S / self.often:
             self.next_s = min(self.next_s, time_s + 0.1)
         return blink_curve(time_s - self.start_s) if self.start_s >= 0 else 0.0
 
     def _interval(self):
         # Log-normal with sigma 0.5: mean = exp(mu + sigma^2 / 2).
-        return BLINK_LEAST_S + self.rng.lognormal(np.log(BLINK_MEAN_S - BLINK_LEAST_S) - 0.125, 0.5)
+        free_s = self.rng.lognormal(np.log(BLINK_MEAN_S - BLINK_LEAST_S) - 0.125, 0.5)
+        # However often, a blink ends before the next begins.
+        return max((BLINK_LEAST_S + free_s) / self.often, BLINK_CLOSE_S + BLINK_HOLD_S + BLINK_OPEN_S)
 
 
 @dataclass

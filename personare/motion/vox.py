@@ -14,6 +14,7 @@ import numpy as np
 
 from personare.audio.mel import MelOptions
 from personare.errors import AssetError
+from personare.motion.graph import open_graph
 from personare.motion.lips import CURVES, arkit_from_curves, constrain
 from personare.motion.session import Pipeline, Session
 from personare.store import read_bundle
@@ -65,14 +66,7 @@ class Vox:
 
     @cached_property
     def _network(self):
-        import onnxruntime
-
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1
-        settings.inter_op_num_threads = 1
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        settings.log_severity_level = 3
-        return onnxruntime.InferenceSession(str(self._graph_path), settings, providers=["CPUExecutionProvider"])
+        return open_graph(self._graph_path)
 
     def session(self, *, fps=30.0):
         """A new take.

@@ -1,6 +1,7 @@
 """Compile kernels with numba, and keep working where the compiled code cannot be stored."""
 
 import hashlib
+import pickle
 from pathlib import Path
 
 from numba import njit
@@ -29,8 +30,8 @@ def compiled(signature):
         function.__qualname__ += f"_{_DIGEST}"
         try:
             return njit(signature, cache=True, nogil=True, **_OPTIONS)(function)
-        except (RuntimeError, OSError):
-            # A read-only install without a writable home folder has no place for a cache.
+        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError):
+            # A read-only install without a writable home folder has no place for a cache, or its file is damaged.
             return njit(signature, nogil=True, **_OPTIONS)(function)
     return decorate
 

@@ -100,7 +100,7 @@ GAZES = {
 def lid_shapes(skin):
     """Displacement (v, 3) of the skin for every lid and gaze shape of the left eye."""
     return {
-        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), swell=0.10),
+        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), swell=0.18),
         "eyeSquintLeft": lid_shape(skin, (0.28, 0.0), (2.8, 0.0), swell=0.03),
         "eyeWideLeft": lid_shape(skin, (0.0, 0.26), (0.0, -0.05)),
         "eyeLookUpLeft": lid_shape(skin, (0.0, 0.29), (0.0, 0.10)),

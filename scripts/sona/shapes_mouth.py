@@ -88,12 +88,12 @@ def lip_targets(lips):
                                   (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
         "mouthPucker": lips.field(-0.245 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
                                   (0.90 * mid + 0.35) * (0.75 + 0.25 * red)),
-        "mouthSmileLeft": lips.field(0.72 * corner**1.1, 0.76 * corner**1.3 + 0.06 * corner * low + 0.04 * one,
-                                     -0.50 * corner**1.3 - 0.07 * one),
+        "mouthSmileLeft": lips.field(0.77 * corner**1.1, 0.86 * corner**1.3 + 0.06 * corner * low + 0.04 * one,
+                                     -0.56 * corner**1.3 - 0.07 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.40 * corner**2, -0.56 * corner**2),
         "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
-        "mouthRollLower": _roll(lips, False, 1.0) + _roll(lips, True, 0.35),  # the upper lip presses on it
+        "mouthRollLower": _roll(lips, False, 1.0) + _roll(lips, True, 0.45),  # the upper lip presses on it
         "mouthRollUpper": _roll(lips, True, 1.0),
         "mouthShrugLower": lips.field(0, (0.68 * low + 0.18 * top) * mid, (0.40 * low - 0.06 * top) * mid),
         "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),

@@ -59,6 +59,12 @@ def test_blinks_come_as_often_as_people_blink_and_close_fully():
     np.testing.assert_array_equal(motion.column("eyeBlinkLeft"), motion.column("eyeBlinkRight"))
 
 
+def test_the_strength_says_how_often_eyes_close():
+    counts = [len(blink_times(LayerStream(30.0, Layers(blink=b)).apply(speech(600)))) for b in (0.5, 1.0, 2.0)]
+    assert counts[0] < 0.7 * counts[1]
+    assert counts[2] > 1.5 * counts[1]
+
+
 def test_blinks_prefer_pauses():
     times = blink_times(LayerStream(30.0, Layers()).apply(speech(1200)))
     assert np.mean(times % 3 >= 2) > 0.45  # The pauses are a third of the time.

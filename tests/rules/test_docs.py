@@ -40,7 +40,7 @@ def test_console_blocks_run(code, beside_hello):
     for line in code.splitlines():
         if line.startswith("$ personare "):
             words = shlex.split(line.removeprefix("$ personare "), comments=True)
-            app(words, standalone_mode=False)
+            assert app(words, standalone_mode=False) in (None, 0)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
