@@ -48,7 +48,7 @@ def draw_tiles(face):
         poses[row, :3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
     # Nearer than the portrait that users get, so that small pictures still show the face.
     camera = frame_face(face, (TILE, TILE))  # from the real weights, which say what is head
-    camera = replace(camera, focal_px=1.32 * camera.focal_px, center_px=(TILE / 2, 0.53 * TILE))
+    camera = replace(camera, focal_px=1.14 * camera.focal_px, center_px=(TILE / 2, 0.55 * TILE))
     # Here the shoulders turn with the head, which shows the form better.
     face = replace(face, head_weight=np.ones_like(face.head_weight))
     return list(render_frames(face, Motion(values, 30.0, face.space, poses), camera=camera, threads=1))

@@ -182,7 +182,7 @@ class _Blinks:
             self.start_s, self.next_s = self.next_s, self.next_s + self._interval()
         pause = self.spoke and activity < 0.15
         self.spoke = activity > 0.3 or (self.spoke and not pause)
-        if pause and time_s - self.start_s > BLINK_LEAST_S / self.often:
+        if pause and time_s - self.start_s > BLINK_MEAN_S / 2 / self.often:
             self.next_s = min(self.next_s, time_s + 0.1)
         return blink_curve(time_s - self.start_s) if self.start_s >= 0 else 0.0
 

@@ -9,13 +9,14 @@ from sona.regions import eye_frame, eye_point, smooth
 GAZE_UP_RAD, GAZE_DOWN_RAD, GAZE_SIDE_RAD = np.radians(25.0), np.radians(28.0), np.radians(30.0)
 
 
-def lid_shape(skin, upper, lower, *, swell=0.0, slide=0.0):
+def lid_shape(skin, upper, lower, *, meet=0.06, swell=0.0, slide=0.0):
     """Displacement (v, 3) of the left lids when their margins turn about the eye.
 
     Args:
         skin: a regions.Skin.
         upper, lower: (fraction, lift) of each lid: fraction of the way to the closing line (negative opens),
             and an angle added on top, radians, fading towards the corners.
+        meet: height of the closing line over the lower margin as a fraction of the opening.
         swell: extra distance from the eyeball at the margin, cm, so that the straight path of a linear shape
             does not cut through the ball half way.
         slide: how far the margins slip along the ball to the left, cm, where they are free to.
@@ -26,7 +27,7 @@ def lid_shape(skin, upper, lower, *, swell=0.0, slide=0.0):
     _, angle0, _ = eye_frame(skin.p[base])
     x1, angle1, _ = eye_frame(skin.p[margin])
     sector_up = np.sin(placing.ring_angle(chart.BLOCKS["eye"], np.arange(count)))
-    close = _closing_angles(x1, angle1, sector_up)
+    close = _closing_angles(x1, angle1, sector_up, meet)
     fade = np.abs(sector_up) ** 0.6
     share, lift = (np.where(sector_up > 0, a, b) for a, b in zip(upper, lower, strict=True))
     goal = angle1 + share * (close - angle1) + lift * fade
@@ -69,15 +70,15 @@ def _evened(skin, delta, rounds=14):
     return out
 
 
-def _closing_angles(x, angle, sector_up):
-    """Elevation at which the lids meet, for every sector: a little below the lower margin, as trackers expect it."""
+def _closing_angles(x, angle, sector_up, meet):
+    """Elevation at which the lids meet, for every sector."""
     low = np.flatnonzero(sector_up <= 1e-9)
     order = low[np.argsort(x[low])]
     line = np.interp(x, x[order], angle[order])
     high = np.flatnonzero(sector_up >= -1e-9)
     order = high[np.argsort(x[high])]
     top = np.interp(x, x[order], angle[order])
-    return line - 0.20 * (top - line)
+    return line + meet * (top - line)
 
 
 def gaze(p, up_rad, left_rad):
@@ -100,7 +101,8 @@ GAZES = {
 def lid_shapes(skin):
     """Displacement (v, 3) of the skin for every lid and gaze shape of the left eye."""
     return {
-        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), swell=0.18),
+        # The lower lid gives way a little; a tracker takes that for a closed eye sooner than lids that meet above.
+        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), meet=-0.20, swell=0.18),
         "eyeSquintLeft": lid_shape(skin, (0.28, 0.0), (2.8, 0.0), swell=0.03),
         "eyeWideLeft": lid_shape(skin, (0.0, 0.26), (0.0, -0.05)),
         "eyeLookUpLeft": lid_shape(skin, (0.0, 0.29), (0.0, 0.10)),

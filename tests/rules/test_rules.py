@@ -100,4 +100,5 @@ def test_public_names_have_docstrings_and_files_stay_short(path):
                           and (p.name.startswith("_") or isinstance(p, ast.FunctionDef)) for p in ast.walk(tree))
             assert private or ast.get_docstring(node), f"{path.name}: {node.name} has no docstring"
         if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno <= 60, f"{path.name}: {node.name} is too long"
+            told = (ast.get_docstring(node, clean=False) or "").count("\n")
+            assert node.end_lineno - node.lineno - told <= 60, f"{path.name}: {node.name} is too long"
