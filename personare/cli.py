@@ -25,8 +25,11 @@ FaceName = Annotated[str, typer.Option("--face", help="Name of a face; see `pers
 Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size: 512, or 720x1280.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
 JsonProgress = Annotated[bool, typer.Option(
-    "--json-progress", help="One JSON object a line on stderr: start, progress, done, error.")]
-Strength = Annotated[float, typer.Option(min=0, max=2)]
+    "--json-progress", help="One JSON object a line on stderr: start, progress, done, warning, error, end.")]
+Blink = Annotated[float, typer.Option(min=0, max=2, help="How often the eyes close; 0 never.")]
+Gaze = Annotated[float, typer.Option(min=0, max=2, help="Size of glances; 0 off.")]
+Head = Annotated[float, typer.Option(min=0, max=2, help="Size of head motion; 0 off.")]
+Brows = Annotated[float, typer.Option(min=0, max=2, help="Size of brow raises; 0 off.")]
 
 
 @app.command(epilog="Example: `personare animate a.wav b.mp3 -o takes/ -f glb,csv,mp4`")
@@ -40,10 +43,10 @@ def animate(
     fps: Annotated[float, typer.Option(min=1, max=240, help="Frames a second.")] = 30.0,
     size: Size = "512",
     seed: Annotated[int, typer.Option(min=0, help="Other blinks, gaze and head motion for another number.")] = 0,
-    blink: Strength = 1.0,
-    gaze: Strength = 1.0,
-    head: Strength = 1.0,
-    brows: Strength = 1.0,
+    blink: Blink = 1.0,
+    gaze: Gaze = 1.0,
+    head: Head = 1.0,
+    brows: Brows = 1.0,
     still: Annotated[bool, typer.Option("--still", help="Lips only: no blinks, gaze, head or brow motion.")] = False,
     quiet: Quiet = False,
     json_progress: JsonProgress = False,
@@ -251,8 +254,7 @@ def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
     with report.file(sound):
         for path in paths.values():
             ensure_folder(path.parent)
-        api.open_face(face)
-        audio = api.open_stream(sound)
+        face, audio = api.open_face(face), api.open_stream(sound)
         motion = api.animate(audio, model=model, fps=fps, layers=layers, progress=report.stage("listen"))
         for format, path in paths.items():
             api.save(motion, path, audio=audio, face=face, format=format, size=size,

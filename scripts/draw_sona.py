@@ -1,4 +1,4 @@
-"""Draw the contact sheet of the docs: python scripts/draw_sona.py -o docs/images/sona.png. Needs Pillow."""
+"""Draw the contact sheets of the docs, shapes and characters: python scripts/draw_sona.py. Needs Pillow."""
 
 import argparse
 import sys
@@ -10,12 +10,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from personare.faces.sona import open_sona  # noqa: E402
+from personare.faces.sona import CHARACTERS, open_sona  # noqa: E402
 from personare.rendering.camera import frame_face  # noqa: E402
 from personare.rendering.frames import render_frames  # noqa: E402
 from personare.types import Motion  # noqa: E402
 
 TILE, ACROSS = 200, 6
+PORTRAIT, PORTRAITS_ACROSS, PORTRAIT_YAW = 290, 4, 14  # pixels, tiles in a row, degrees
 
 
 def both(name, value=1.0):
@@ -54,19 +55,37 @@ def draw_tiles(face):
     return list(render_frames(face, Motion(values, 30.0, face.space, poses), camera=camera, threads=1))
 
 
-def main():
-    """Draw and save the sheet."""
+def draw_characters(folder):
+    """The characters at rest, a little from the side: a list of (PORTRAIT, PORTRAIT, 3) uint8."""
+    tiles = []
+    for k, name in enumerate(CHARACTERS):
+        face = open_sona(folder, character=name)
+        turn = np.radians(PORTRAIT_YAW if k % 2 else -PORTRAIT_YAW)
+        c, s = np.cos(turn), np.sin(turn)
+        pose = np.eye(4, dtype=np.float32)[None]
+        pose[0, :3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
+        motion = Motion(np.zeros((1, len(face.space))), 30.0, face.space, pose)
+        tiles += render_frames(face, motion, size=(PORTRAIT, PORTRAIT), threads=1)
+    return tiles
+
+
+def write_sheet(path, tiles, across, mask):
+    """Tiles row by row in one picture; masking low bits, which hardly show in small tiles, saves a third."""
     from PIL import Image
+
+    rows = [np.concatenate(tiles[i:i + across], 1) for i in range(0, len(tiles), across)]
+    Image.fromarray(np.concatenate(rows) & mask | 0x02).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def main():
+    """Draw and save both sheets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "images" / "sona.png")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")
     parser.add_argument("-f", "--face", type=Path, help="another bundle folder")
     arguments = parser.parse_args()
-    tiles = draw_tiles(open_sona(arguments.face))
-    rows = [np.concatenate(tiles[i:i + ACROSS], 1) for i in range(0, len(tiles), ACROSS)]
-    # Six bits a channel hardly show in small tiles, and the file is a third smaller.
-    sheet = Image.fromarray(np.concatenate(rows) & 0xFC | 0x02)
-    sheet.save(arguments.output, optimize=True)
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 1000:.0f} kB")
+    write_sheet(arguments.output / "sona.png", draw_tiles(open_sona(arguments.face)), ACROSS, 0xFC)
+    write_sheet(arguments.output / "sona_characters.png", draw_characters(arguments.face), PORTRAITS_ACROSS, 0xFC)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ AXES = MappingProxyType({
     "mouth_width": "wider mouth", "mouth_height": "mouth further up", "eye_size": "larger eyes",
     "eye_spacing": "eyes further apart", "eye_tilt": "outer corners up", "eye_depth": "eyes further back",
     "ear_size": "larger ears", "ear_angle": "ears stand off", "hair_length": "hair down to the chin; 0..1",
-    "hair_volume": "fuller hair; 0..1",
+    "hair_volume": "fuller hair; 0..1", "hairline": "higher hairline, -1 a fringe",
 })
 
 
@@ -59,7 +59,7 @@ CHARACTERS = MappingProxyType({
     "sona": Character("a young adult with short brown hair"),
     "mara": _character("a woman of sixty with a grey bob", {
         "age": 1.0, "femininity": 0.8, "hair_length": 1.0, "hair_volume": 0.25, "face_width": 0.2, "nose_length": 0.2,
-        "cheek_fullness": 0.3, "eye_tilt": -0.4, "nose_bridge": 0.4,
+        "cheek_fullness": 0.3, "hairline": 0.5, "eye_tilt": -0.4, "nose_bridge": 0.4,
     }, {"skin": (0.66, 0.42, 0.32), "hair": (0.36, 0.35, 0.34), "scalp": (0.40, 0.36, 0.33),
         "brows": (0.16, 0.13, 0.11), "lips": (0.50, 0.17, 0.17), "iris": (0.16, 0.26, 0.34)}),
     "tomas": _character("a broad man of forty, shaven head", {
@@ -77,24 +77,25 @@ CHARACTERS = MappingProxyType({
     "kenji": _character("a man of thirty with a wide face and black hair", {
         "femininity": -0.25, "face_width": 0.7, "cheek_bones": 0.9, "nose_bridge": -0.9, "nose_projection": -0.5,
         "nose_width": 0.3, "eye_size": -0.6, "eye_tilt": 0.9, "eye_depth": -0.5, "eye_spacing": 0.4, "brow_ridge": -0.7,
-        "hair_volume": 0.35, "jaw_height": -0.2, "brow_height": 0.2,
+        "hair_volume": 0.35, "hairline": -0.8, "jaw_height": -0.2, "brow_height": 0.2,
     }, {"skin": (0.64, 0.41, 0.275), "hair": (0.012, 0.010, 0.010), "scalp": (0.030, 0.024, 0.021),
         "brows": (0.020, 0.015, 0.012), "lips": (0.48, 0.20, 0.17), "iris": (0.10, 0.045, 0.016)}),
     "ines": _character("a girl of ten with long fair hair", {
-        "youth": 1.0, "femininity": 0.45, "hair_length": 1.0, "hair_volume": 0.1, "brow_thickness": -0.3,
+        "youth": 1.0, "femininity": 0.45, "hair_length": 1.0, "hair_volume": 0.1, "hairline": -0.7,
+        "brow_thickness": -0.3, "brow_height": 0.3,
     }, {"skin": (0.80, 0.54, 0.43), "hair": (0.30, 0.165, 0.065), "scalp": (0.38, 0.22, 0.11),
         "brows": (0.20, 0.115, 0.055), "lips": (0.62, 0.25, 0.23), "iris": (0.10, 0.24, 0.36)}),
     "viktor": _character("an old man, long face, white hair", {
         "age": 1.5, "femininity": -0.6, "face_length": 0.9, "nose_length": 0.5, "nose_bridge": 0.9,
         "nose_projection": 0.5, "ear_size": 0.7, "ear_angle": 0.4, "cheek_fullness": -0.6, "brow_thickness": 0.4,
         "neck_width": -0.5, "chin_protrusion": 0.4, "eye_depth": 0.6, "hair_volume": -0.2, "face_width": -0.4,
-        "mouth_width": 0.2,
+        "mouth_width": 0.2, "hairline": 0.9,
     }, {"skin": (0.72, 0.44, 0.35), "hair": (0.62, 0.60, 0.57), "scalp": (0.62, 0.50, 0.44),
         "brows": (0.36, 0.33, 0.30), "lips": (0.50, 0.23, 0.21), "iris": (0.20, 0.30, 0.36)}),
     "ravi": _character("a heavy man of thirty-five, brown skin", {
         "heaviness": 1.0, "femininity": -0.4, "nose_bridge": 0.4, "nose_length": 0.3, "nose_width": 0.3,
         "nose_tip": -0.4, "brow_thickness": 1.0, "lip_fullness": 0.4, "eye_size": 0.2, "hair_volume": 0.8,
-        "brow_height": -0.2, "chin_protrusion": -0.3,
+        "hairline": 0.35, "brow_height": -0.2, "chin_protrusion": -0.3,
     }, {"skin": (0.330, 0.175, 0.105), "hair": (0.010, 0.008, 0.008), "scalp": (0.020, 0.014, 0.011),
         "brows": (0.014, 0.010, 0.008), "lips": (0.270, 0.105, 0.088), "iris": (0.075, 0.035, 0.015)}),
 })

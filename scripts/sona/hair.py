@@ -15,6 +15,7 @@ SKIN_TONE = (0.70, 0.45, 0.345)
 HAIR_COLOR = np.array([0.052, 0.025, 0.012])
 BROW_COLOR = np.array([0.060, 0.034, 0.021])
 BROW_GROWTH = 1.55     # width of a brow where brow_thickness is 1
+HAIRLINE_RISE = 11.0   # degrees by which hairline 1 lifts the edge over the forehead
 INSIDE_ROW = 20        # the shell has an inside from this row down, for long hair
 BOB_Y, BOB_AZIMUTH = -9.2, (42.0, 58.0)  # hair_length at 1 reaches down to here, beside and behind these azimuths
 
@@ -125,23 +126,17 @@ def _locks(turn, away):
     return broad, 0.52 * broad + 0.33 * middle + 0.15 * fine
 
 
-def hair(around=136, down=34):
-    """A short style that falls forward from the whorl: a shell over the scalp whose locks end in points."""
-    azimuth = np.linspace(-180, 180, around + 1)[:-1]
-    edge = hairline(azimuth)
+def _rays(azimuth, v, limit):
+    """Polar angles (around, down) and unit directions (around, down, 3) from HAIR_CENTRE to limits in degrees."""
     turn = np.radians(azimuth)[:, None]
-    v = np.linspace(0.02, 1, down) ** 0.9
+    polar = np.radians(limit[:, None] * v)
+    return polar, np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, np.sin(polar) * np.cos(turn)], -1)
 
-    def rays(limit):
-        polar = np.radians(limit[:, None] * v)
-        return polar, np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn,
-                                np.sin(polar) * np.cos(turn)], -1)
 
-    _, direction = rays(edge)
-    broad, _ = _locks(*_around_whorl(direction))
-    front = np.clip(np.cos(turn) * 1.25 - 0.25, 0, 1)
-    tip = edge + (4.5 * front[:, 0] + 1.5) * (broad[:, -1] - 0.35) - 4.0 * front[:, 0] * np.sin(turn[:, 0] * 2.2)
-    polar, direction = rays(tip)
+def _shell(azimuth, v, tip):
+    """The shell whose locks end at polar angles `tip`: points and directions (around, down, 3), roll and relief."""
+    front = _frontal(azimuth)
+    polar, direction = _rays(azimuth, v, tip)
     _, relief = _locks(*_around_whorl(direction))
     relief = relief * np.minimum(1.0, 2.5 * np.clip(_around_whorl(direction)[1], 0, 1))
     root = _trace(direction.reshape(-1, 3)).reshape(polar.shape)
@@ -149,20 +144,35 @@ def hair(around=136, down=34):
     roll = np.clip(1 - v**6, 0, 1) ** 0.55
     height = thick * roll + 0.34 * (relief - 0.5) * (0.25 + 0.75 * roll) * np.minimum(1, thick) + 0.02
     height = np.where(v > 0.985, -0.12 + 0.20 * front, height)
-    p = HAIR_CENTRE + (root + height)[..., None] * direction
-    shade = 0.45 + 1.1 * relief
-    color = HAIR_COLOR * shade[..., None]
+    return HAIR_CENTRE + (root + height)[..., None] * direction, direction, roll, relief
+
+
+def _frontal(azimuth):
+    return np.clip(np.cos(np.radians(azimuth))[:, None] * 1.25 - 0.25, 0, 1)
+
+
+def hair(around=136, down=34):
+    """A short style that falls forward from the whorl: a shell over the scalp whose locks end in points."""
+    azimuth = np.linspace(-180, 180, around + 1)[:-1]
+    edge, front = hairline(azimuth), _frontal(azimuth)
+    turn = np.radians(azimuth)[:, None]
+    v = np.linspace(0.02, 1, down) ** 0.9
+    broad, _ = _locks(*_around_whorl(_rays(azimuth, v, edge)[1]))
+    tip = edge + (4.5 * front[:, 0] + 1.5) * (broad[:, -1] - 0.35) - 4.0 * front[:, 0] * np.sin(turn[:, 0] * 2.2)
+    p, direction, roll, relief = _shell(azimuth, v, tip)
+    higher = _shell(azimuth, v, tip - HAIRLINE_RISE * smooth(np.cos(turn[:, 0]), 0.25, 0.75))[0]
+    axes = {"hair_length": _lengthen(p, azimuth, v), "hairline": higher - p,
+            "hair_volume": 1.1 * (roll * np.clip(v * 4, 0, 1))[..., None] * direction * (1, 1, 0.75)}
+    color = HAIR_COLOR * (0.45 + 1.1 * relief)[..., None]
     uv = 0.5 + 0.49 * v[None, :, None] * np.stack([np.sin(turn), np.cos(turn)], -1)
     uv = np.broadcast_to(uv, (around, down, 2))
-    axes = {"hair_length": _lengthen(p, azimuth, v), "hair_volume": 1.1 * (roll * np.clip(v * 4, 0, 1))[..., None]
-            * direction * (1, 1, 0.75)}
     p, uv, color, *moves = (a.transpose(1, 0, 2).reshape(around * down, -1) for a in (p, uv, color, *axes.values()))
     t = grid_triangles(down, around, closed=True)
     # Long hair shows its inside behind the neck: the back once more, turned round, on vertices of its own.
     inner = t[(np.abs(azimuth[t % around]) > 100).all(1) & (t // around >= INSIDE_ROW).all(1)][:, [0, 2, 1]]
     own, inner = np.unique(inner, return_inverse=True)
     t = np.concatenate([t, len(p) + inner.reshape(-1, 3)])
-    p, uv, color, *moves = (np.concatenate([a, a[own]]) for a in (p, uv * (1, 1), color, *moves))
+    p, uv, color, *moves = (np.concatenate([a, a[own]]) for a in (p, uv, color, *moves))
     uv[-len(own):] = 0.97 + 0.02 * uv[-len(own):]  # a corner of the square that the disc leaves free
     color[-len(own):] *= 0.5
     return Part("hair", "hair", p, t, uv, color, axes=dict(zip(axes, moves, strict=True)))

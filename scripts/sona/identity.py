@@ -81,7 +81,7 @@ def _feature_axes(p):
         "nose_bridge": _move(p, _bump(p, (0, -1.0, 9.4), (1.0, 2.0, 2.0)), z=0.50),
         "nose_tip": _move(p, _bump(p, (0, -4.0, 11.2), (1.1, 0.9, 1.3)), y=0.42, z=0.10),
         "nose_projection": _move(p, nose, z=0.60),
-        "lip_fullness": _move(p, lips, y=0.22 * np.clip(over_seal, -1.5, 1.5), z=0.16 * smooth(z, 8.2, 9.8)),
+        "lip_fullness": _move(p, lips, y=0.34 * np.clip(over_seal, -1.5, 1.5), z=0.22 * smooth(z, 8.2, 9.8)),
         "mouth_width": _move(p, _bump(p, (0, -7.1, 9.0), (4.2, 1.9, 3.6)), x=0.16 * x),
         "mouth_height": _move(p, _bump(p, (0, -7.1, 8.6), (4.6, 2.2, 4.0)), y=0.40),
         "eye_spacing": _move(p, _bump(p, (3.15, 0, 7.0), (1.9, 2.2, 3.0)), x=0.26),

@@ -7,7 +7,7 @@ from sona.regions import smooth
 
 JAW_HINGE = np.array([0.0, -1.6, 0.6])
 JAW_OPEN_RAD = np.radians(24.0)
-TEETH_GAP = 0.12  # cm that rolled lips keep from the teeth
+TEETH_GAP = 0.14  # cm that rolled lips keep from the teeth
 
 
 def turn_x(p, angle, pivot):
@@ -82,13 +82,15 @@ def lip_targets(lips):
     out, one = lips.out(), lips.half(1)
     x = lips.p[:, 0]
     corner = lips.corner(1)
+    # A smile curves: it lifts the corner most, and the line rises ever steeper towards it.
+    lift = 0.4 * corner**1.3 + 0.6 * np.clip((s + 0.15) / 1.15, 0, 1) ** 1.9
     red = smooth(lips.ring, 4.0, 7.0) * (1 - 0.6 * smooth(lips.ring, 9.0, 12.0))
     shapes = {
         "mouthFunnel": lips.field(-0.155 * x, 0.28 * top * mid - 0.72 * low * mid,
                                   (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
         "mouthPucker": lips.field(-0.245 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
                                   (0.90 * mid + 0.35) * (0.75 + 0.25 * red)),
-        "mouthSmileLeft": lips.field(0.77 * corner**1.1, 0.86 * corner**1.3 + 0.06 * corner * low + 0.04 * one,
+        "mouthSmileLeft": lips.field(0.80 * corner**1.1, 0.99 * lift + 0.06 * corner * low + 0.04 * one,
                                      -0.56 * corner**1.3 - 0.07 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.40 * corner**2, -0.56 * corner**2),
