@@ -11,7 +11,8 @@ __version__ = "0.1.0"
 
 # Public names and where they live; each is imported on first use, so `import personare` stays instant.
 _HOMES = {
-    "personare.api": ("load", "open_stream", "animate", "evaluate", "open_face", "read_motion", "render", "save"),
+    "personare.api": ("load", "open_stream", "animate", "evaluate", "open_face", "read_motion", "render", "save",
+                      "sheet"),
     "personare.motion.layers": ("Layers", "STILL"),
     "personare.types": ("Audio", "AudioStream", "Face", "Features", "Material", "Mesh", "Motion", "Style",
                         "Surface", "Take"),

@@ -10,7 +10,7 @@ from personare import registry
 from personare.arrays import checked_number
 from personare.errors import InputError
 from personare.motion.layers import STILL, Layers, LayerStream
-from personare.types import Audio, AudioStream, Face, Take
+from personare.types import Audio, AudioStream, Face, Motion, Take
 
 
 def load(path):
@@ -113,6 +113,27 @@ def render(motion, *, face="sona", size=(512, 512), threads=None):
     from personare.rendering.frames import render_frames
 
     return render_frames(open_face(face), motion, size=(size, size) if np.isscalar(size) else size, threads=threads)
+
+
+def sheet(face="sona", *, size=192, columns=9):
+    """A contact sheet: the face at rest and with each of its shapes at weight 1.
+
+    Args:
+        face: name of a face or a Face.
+        size: width and height of each picture, 16..4096 pixels.
+        columns: pictures in a row.
+
+    Returns:
+        (h, w, 3) uint8 sRGB. mouthClose is shown on an open jaw, where alone it means something.
+    """
+    from personare.rendering.sheet import contact_sheet
+
+    face = open_face(face)
+    values = np.concatenate([np.zeros((1, len(face.space))), np.eye(len(face.space))]).astype(np.float32)
+    if {"jawOpen", "mouthClose"} <= set(face.space.columns):
+        values[1 + face.space.index("mouthClose"), face.space.index("jawOpen")] = 1
+    pictures = list(render(Motion(values, 30, face.space), face=face, size=size))
+    return contact_sheet(pictures, ["rest", *face.space.columns], columns=columns)
 
 
 def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512), progress=None):

@@ -1,4 +1,4 @@
-"""The command line: personare animate | convert | evaluate | list | warmup."""
+"""The command line: personare animate | convert | evaluate | face | list | warmup."""
 
 import signal
 import sys
@@ -14,6 +14,9 @@ from personare.progress import Mode, Report
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]},
                   help="Speech in, a moving face out.\n\nExample: `personare animate hello.wav`")
+
+faces = typer.Typer(no_args_is_help=True)
+app.add_typer(faces, name="face", help="Look at faces.")
 
 Format = Annotated[str, typer.Option(
     "-f", "--format", metavar="FORMATS", help="One or more of mp4,glb,csv,json,a2f,npz, or all. "
@@ -121,6 +124,28 @@ def evaluate(
         figures = api.evaluate(index, labels=labels, root=root, model=model, predictions=predictions, fps=fps,
                                progress=report.stage("listen"))
     print_figures(figures, as_json=as_json)
+
+
+@faces.command(epilog="Example: `personare face sheet sona -o sheet.png`")
+def sheet(
+    face: Annotated[str, typer.Argument(help="Name of a face; see `personare list faces`.")] = "sona",
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG file to write.")] = Path("sheet.png"),
+    size: Annotated[int, typer.Option(min=16, max=4096, help="Pixels of each picture.")] = 192,
+    columns: Annotated[int, typer.Option(min=1, max=64, help="Pictures in a row.")] = 9,
+    quiet: Quiet = False,
+):
+    """Draw every shape of a face on one picture."""
+    from personare import api
+    from personare.export.png import png
+    from personare.store import atomic_path
+
+    report = Report(Mode.of(quiet=quiet, json_lines=False))
+    if output.suffix.lower() != ".png":
+        raise InputError("--output", expected="a name that ends with .png", got=str(output), remedy="rename it")
+    picture = api.sheet(face, size=size, columns=columns)
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(png(picture))
+    report.wrote([output])
 
 
 @app.command(name="list", epilog="Example: `personare list formats`")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -177,6 +178,15 @@ def test_convert_and_list(short, tmp_path):
         assert float(take["fps"]) == 30
     listed = json.loads(run("list", "formats", "--json", cwd=tmp_path).stdout)
     assert {row["name"] for row in listed["formats"]} == {"mp4", "glb", "csv", "json", "a2f", "npz"}
+
+
+def test_a_sheet_shows_every_shape(tmp_path):
+    done = run("face", "sheet", "sona", "-o", "sheet.png", "--size", "32", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    content = (tmp_path / "sheet.png").read_bytes()
+    # Width and height stand at bytes 16 to 24 of a PNG: 9 columns, 53 pictures in 6 rows with 16 pixels of name.
+    assert struct.unpack(">II", content[16:24]) == (9 * 32, 6 * 48)
+    assert run("face", "sheet", "-o", "sheet.jpg", cwd=tmp_path).returncode == 1
 
 
 def test_outputs_are_planned_without_collisions():
