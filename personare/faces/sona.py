@@ -15,19 +15,21 @@ from personare.types import Material, Surface
 SHORT, BYTE = 65535, 255  # weights, uv and tints in 0..1 are stored as integers
 WIDEST = 2.0              # identity weights beyond this no longer give a face
 
-# Identity axis -> what it does at weight 1; -1 does the opposite. Those in the first row are sums of many.
+# Identity axis -> what it does at weight 1; -1 does the opposite. The first four are sums of many.
 AXES = MappingProxyType({
     "age": "folds, jowls, thinner lips; 0..1.5", "youth": "a child's proportions; 0..1",
     "femininity": "a woman's proportions, -1 a man's", "heaviness": "full cheeks, chin and neck",
     "face_width": "wider face", "face_length": "longer face", "jaw_width": "wider angles of the jaw",
-    "jaw_height": "lower angles of the jaw", "chin_protrusion": "chin further ahead", "chin_width": "wider chin",
-    "chin_height": "longer chin", "cheek_bones": "stronger cheek bones", "cheek_fullness": "rounder cheeks",
-    "brow_ridge": "stronger brow ridge", "brow_height": "higher brows", "brow_thickness": "wider brows",
+    "jaw_height": "lower angles of the jaw", "chin_protrusion": "chin further ahead",
+    "chin_width": "wider chin", "chin_height": "longer chin", "cheek_bones": "stronger cheek bones",
+    "cheek_fullness": "rounder cheeks", "brow_ridge": "stronger brow ridge", "brow_height": "higher brows",
+    "brow_thickness": "wider brows", "brow_angle": "outer ends of the brows up",
     "forehead": "rounder forehead", "temples": "fuller temples", "skull_width": "wider skull",
     "skull_height": "higher skull", "skull_depth": "longer back of the head", "neck_width": "thicker neck",
     "nose_length": "longer nose", "nose_width": "wider nose", "nose_bridge": "higher bridge",
     "nose_tip": "tip turned up", "nose_projection": "nose further ahead", "lip_fullness": "fuller lips",
-    "mouth_width": "wider mouth", "mouth_height": "mouth further up", "eye_size": "larger eyes",
+    "mouth_width": "wider mouth", "mouth_height": "mouth further up",
+    "mouth_curve": "corners of the mouth up", "eye_size": "larger eyes",
     "eye_spacing": "eyes further apart", "eye_tilt": "outer corners up", "eye_depth": "eyes further back",
     "ear_size": "larger ears", "ear_angle": "ears stand off", "hair_length": "hair down to the chin; 0..1",
     "hair_volume": "fuller hair; 0..1", "hairline": "higher hairline, -1 a fringe",
@@ -59,43 +61,45 @@ CHARACTERS = MappingProxyType({
     "sona": Character("a young adult with short brown hair"),
     "mara": _character("a woman of sixty with a grey bob", {
         "age": 1.0, "femininity": 0.8, "hair_length": 1.0, "hair_volume": 0.25, "face_width": 0.2, "nose_length": 0.2,
-        "cheek_fullness": 0.3, "hairline": 0.5, "eye_tilt": -0.4, "nose_bridge": 0.4,
+        "cheek_fullness": 0.3, "hairline": 0.5, "mouth_curve": 0.4, "brow_angle": -0.4, "eye_tilt": -0.4,
+        "nose_bridge": 0.4,
     }, {"skin": (0.66, 0.42, 0.32), "hair": (0.36, 0.35, 0.34), "scalp": (0.40, 0.36, 0.33),
         "brows": (0.16, 0.13, 0.11), "lips": (0.50, 0.17, 0.17), "iris": (0.16, 0.26, 0.34)}),
     "tomas": _character("a broad man of forty, shaven head", {
         "femininity": -1.0, "jaw_width": 0.5, "neck_width": 0.6, "chin_width": 0.4, "nose_width": 0.3,
         "brow_thickness": 0.7, "age": 0.45, "face_width": 0.3, "ear_size": 0.2, "eye_size": -0.5, "lip_fullness": -0.1,
-        "skull_height": -0.2,
+        "skull_height": -0.2, "brow_angle": 0.5,
     }, {"skin": (0.58, 0.345, 0.245), "scalp": (0.40, 0.25, 0.19), "brows": (0.045, 0.026, 0.016),
         "lips": (0.45, 0.19, 0.16), "iris": (0.17, 0.20, 0.12)}, hair=False),
     "amara": _character("a young woman with dark skin and cropped hair", {
         "femininity": 0.9, "lip_fullness": 1.1, "nose_width": 0.8, "nose_bridge": -0.5, "nose_projection": -0.4,
         "cheek_bones": 0.9, "forehead": 0.4, "eye_tilt": 0.5, "eye_size": 0.3, "jaw_width": -0.2, "mouth_width": 0.3,
-        "skull_depth": 0.3,
+        "skull_depth": 0.3, "mouth_curve": 0.5,
     }, {"skin": (0.150, 0.068, 0.040), "scalp": (0.012, 0.008, 0.006), "brows": (0.010, 0.007, 0.005),
         "lips": (0.200, 0.062, 0.056), "iris": (0.085, 0.040, 0.018)}, hair=False),
     "kenji": _character("a man of thirty with a wide face and black hair", {
         "femininity": -0.25, "face_width": 0.7, "cheek_bones": 0.9, "nose_bridge": -0.9, "nose_projection": -0.5,
-        "nose_width": 0.3, "eye_size": -0.6, "eye_tilt": 0.9, "eye_depth": -0.5, "eye_spacing": 0.4, "brow_ridge": -0.7,
+        "nose_width": 0.3, "eye_size": -0.6, "eye_tilt": 0.9, "eye_depth": -0.5, "eye_spacing": 0.4,
+        "brow_ridge": -0.7,
         "hair_volume": 0.35, "hairline": -0.8, "jaw_height": -0.2, "brow_height": 0.2,
     }, {"skin": (0.64, 0.41, 0.275), "hair": (0.012, 0.010, 0.010), "scalp": (0.030, 0.024, 0.021),
         "brows": (0.020, 0.015, 0.012), "lips": (0.48, 0.20, 0.17), "iris": (0.10, 0.045, 0.016)}),
     "ines": _character("a girl of ten with long fair hair", {
         "youth": 1.0, "femininity": 0.45, "hair_length": 1.0, "hair_volume": 0.1, "hairline": -0.7,
-        "brow_thickness": -0.3, "brow_height": 0.3,
+        "brow_thickness": -0.3, "brow_height": 0.3, "mouth_curve": 0.5, "brow_angle": -0.5,
     }, {"skin": (0.80, 0.54, 0.43), "hair": (0.30, 0.165, 0.065), "scalp": (0.38, 0.22, 0.11),
         "brows": (0.20, 0.115, 0.055), "lips": (0.62, 0.25, 0.23), "iris": (0.10, 0.24, 0.36)}),
     "viktor": _character("an old man, long face, white hair", {
         "age": 1.5, "femininity": -0.6, "face_length": 0.9, "nose_length": 0.5, "nose_bridge": 0.9,
         "nose_projection": 0.5, "ear_size": 0.7, "ear_angle": 0.4, "cheek_fullness": -0.6, "brow_thickness": 0.4,
         "neck_width": -0.5, "chin_protrusion": 0.4, "eye_depth": 0.6, "hair_volume": -0.2, "face_width": -0.4,
-        "mouth_width": 0.2, "hairline": 0.9,
+        "mouth_width": 0.2, "hairline": 0.9, "mouth_curve": -0.3, "brow_angle": -0.3,
     }, {"skin": (0.72, 0.44, 0.35), "hair": (0.62, 0.60, 0.57), "scalp": (0.62, 0.50, 0.44),
         "brows": (0.36, 0.33, 0.30), "lips": (0.50, 0.23, 0.21), "iris": (0.20, 0.30, 0.36)}),
     "ravi": _character("a heavy man of thirty-five, brown skin", {
         "heaviness": 1.0, "femininity": -0.4, "nose_bridge": 0.4, "nose_length": 0.3, "nose_width": 0.3,
         "nose_tip": -0.4, "brow_thickness": 1.0, "lip_fullness": 0.4, "eye_size": 0.2, "hair_volume": 0.8,
-        "hairline": 0.35, "brow_height": -0.2, "chin_protrusion": -0.3,
+        "hairline": 0.35, "brow_height": -0.2, "chin_protrusion": -0.3, "mouth_curve": 0.4,
     }, {"skin": (0.330, 0.175, 0.105), "hair": (0.010, 0.008, 0.008), "scalp": (0.020, 0.014, 0.011),
         "brows": (0.014, 0.010, 0.008), "lips": (0.270, 0.105, 0.088), "iris": (0.075, 0.035, 0.015)}),
 })

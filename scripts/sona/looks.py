@@ -85,6 +85,8 @@ def skin_color(skin):
     blend((0.20, 0.045, 0.045), smooth(skin.ring, rings.LIP_SEAL + 1.5, rings.LIP_SEAL + 5) * skin.mouth)
     blend((0.16, 0.05, 0.04), (skin.patch == "nostril") * smooth(skin.ring, 1.0, 3.0))
     eye = skin.patch == "eye"
+    over = smooth(p[:, 1], 0.25, 0.55) * smooth(p[:, 0], 1.9, 2.5) * (1 - smooth(p[:, 0], 4.3, 4.9))
+    blend((0.36, 0.17, 0.13), 0.85 * eye * (skin.ring == rings.CREASE) * over)
     blend((0.56, 0.25, 0.21), 0.8 * eye * smooth(skin.ring, rings.EYE_MARGIN - 1.5, rings.EYE_BACK - 0.5))
     blend((0.60, 0.34, 0.31), eye * smooth(skin.ring, rings.EYE_BACK, rings.EYE_BACK + 1))
     blend(TONES["scalp"], scalp(skin))

@@ -6,7 +6,7 @@ from sona import chart, form, skin
 
 LID_CORNERS = (np.array([1.62, -0.12]), np.array([4.62, 0.16]))  # inner and outer corner, front view
 LID_HEIGHT = (0.53, 0.52)                                         # upper and lower lid above the corner line
-EYE_MARGIN, EYE_BACK = 7, 8             # rings of the lid's front and back edge
+EYE_MARGIN, EYE_BACK, CREASE = 7, 8, 4  # rings of the lid's front and back edge and of its fold
 LIP_BORDER, LIP_SEAL, LIP_INNER = 5, 9, 12
 MOUTH_HALF_WIDTH = 2.50
 
@@ -57,7 +57,7 @@ def _crease(depth, angle):
     """Relief of the lid fold over the distance to the margin, cm, (n,)."""
     upper = np.clip(np.sin(angle), 0, 1) ** 0.7
     lower = np.clip(-np.sin(angle), 0, 1)
-    fold = -0.075 * np.exp(-((depth - 0.34) / 0.09) ** 2) + 0.05 * np.exp(-((depth - 0.56) / 0.14) ** 2)
+    fold = -0.12 * np.exp(-((depth - 0.34) / 0.09) ** 2) + 0.08 * np.exp(-((depth - 0.56) / 0.14) ** 2)
     bag = 0.03 * np.exp(-((depth - 0.15) / 0.1) ** 2) - 0.03 * np.exp(-((depth - 0.42) / 0.12) ** 2)
     return upper * fold + lower * bag
 

@@ -7,7 +7,7 @@ from sona.regions import smooth
 
 JAW_HINGE = np.array([0.0, -1.6, 0.6])
 JAW_OPEN_RAD = np.radians(24.0)
-TEETH_GAP = 0.14  # cm that rolled lips keep from the teeth
+TEETH_GAP = 0.15  # cm that rolled lips keep from the teeth
 
 
 def turn_x(p, angle, pivot):
@@ -90,7 +90,7 @@ def lip_targets(lips):
                                   (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
         "mouthPucker": lips.field(-0.245 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
                                   (0.90 * mid + 0.35) * (0.75 + 0.25 * red)),
-        "mouthSmileLeft": lips.field(0.80 * corner**1.1, 0.99 * lift + 0.06 * corner * low + 0.04 * one,
+        "mouthSmileLeft": lips.field(0.80 * corner**1.1, 1.04 * lift + 0.06 * corner * low + 0.04 * one,
                                      -0.56 * corner**1.3 - 0.07 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.40 * corner**2, -0.56 * corner**2),
