@@ -56,8 +56,10 @@ def open_reading(file, name, *, known_errors=0):
     """
     import av
 
+    # Titles in no known encoding do not matter here; from version 19 on PyAV knows that without being told.
+    lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        container = av.open(file, mode="r", options={"format_whitelist": FORMATS}, metadata_errors="ignore")
+        container = av.open(file, mode="r", options={"format_whitelist": FORMATS}, **lenient)
     except (av.FFmpegError, OSError, ValueError, OverflowError):
         return None
     try:

@@ -147,7 +147,9 @@ def test_load_takes_little_more_than_the_sound_itself(tmp_path):
     audio = load(tmp_path / "long.wav")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 1.6 * audio.samples.nbytes + 5e6
+    # tracemalloc of Python 3.13 counts a growing block and the one it grew from at the same time.
+    most = 1.6 if sys.version_info < (3, 13) else 2.6
+    assert peak < most * audio.samples.nbytes + 5e6
 
 
 def test_load_refuses_what_only_a_stream_can_hold(tmp_path, monkeypatch):
@@ -177,7 +179,8 @@ SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus")
 
 def claimed_s(path):
     """Length of the sound track as its container claims it, and the start of the sound against the picture."""
-    with av.open(str(path), metadata_errors="ignore") as container:
+    lenient = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    with av.open(str(path), **lenient) as container:
         sound = container.streams.audio[0]
         picture = container.streams.video[0] if container.streams.video else None
         shift_s = 0.0

@@ -78,7 +78,9 @@ def test_refusals_say_what_is_wrong(tmp_path):
                              "video file")
     assert message_of(io.StringIO("a")) == ("sound: expected a file opened in binary mode, got one opened as text; "
                                             "open it with mode 'rb'")
-    assert message_of("a\0b\n.wav").startswith("'a\\x00b\\n.wav': expected a file that can be read, got embedded null")
+    refusal = message_of("a\0b\n.wav")
+    assert refusal.startswith("'a\\x00b\\n.wav': expected a file that can be read, got ")
+    assert "embedded null" in refusal
     assert "got File name too long; check the path" in message_of("x" * 5000)
 
 
