@@ -10,8 +10,8 @@ IRIS, PUPIL = 0.66, 0.27  # radii on the eyeball, cm; the iris a little larger t
 TEETH_UP = ((0.84, 1.02), (0.66, 0.88), (0.74, 0.98), (0.68, 0.80), (0.66, 0.76), (0.96, 0.70), (0.92, 0.66))
 TEETH_LOW = ((0.52, 0.84), (0.58, 0.84), (0.66, 0.92), (0.68, 0.80), (0.68, 0.76), (1.02, 0.70), (0.96, 0.66))
 # Arch: depth of the front teeth, bend per cm^2, edge height, gum height.
-UPPER_ARCH = (8.92, 0.50, -7.30, -6.45)
-LOWER_ARCH = (8.66, 0.54, -7.24, -8.02)
+UPPER_ARCH = (8.92, 0.50, -7.55, -6.70)
+LOWER_ARCH = (8.66, 0.54, -7.58, -8.36)
 
 
 @dataclass
@@ -195,8 +195,8 @@ def gums(arch, upper, columns=41, rows=9):
 def tongue(rows=19, around=20):
     """The tongue: a flattened tube from the throat to the tip, with a groove along its back."""
     u = np.linspace(0, 1, rows)
-    z = 3.0 + 4.75 * np.sin(u * np.pi / 2)
-    y = -8.05 + 0.38 * np.sin(np.pi * u) + 0.12 * u
+    z = 3.0 + 4.55 * np.sin(u * np.pi / 2)
+    y = -8.66 + 0.30 * np.sin(np.pi * u) + 0.10 * u
     wide = (1.75 - 0.55 * u**2) * (1 - u**6) ** 0.5
     thick = 0.62 * (1 - u**3.0) ** 0.5 * (1 - 0.35 * u)
     w = np.arange(around) * 2 * np.pi / around
@@ -204,7 +204,7 @@ def tongue(rows=19, around=20):
     groove = 0.10 * np.exp(-(np.sin(w) / 0.2) ** 2) * (np.cos(w) > 0) * np.sin(np.pi * u[:, None])
     p = np.stack([x, y[:, None] + thick[:, None] * np.cos(w) - groove, z[:, None] + 0 * w], -1)
     t = grid_triangles(rows, around, closed=True)
-    red = np.array([0.52, 0.17, 0.16])
+    red = np.array([0.36, 0.105, 0.10])
     color = red * (1 - 0.12 * (np.cos(w) < 0))[None, :, None] * np.ones((rows, 1, 1))
     uv = 0.5 + 0.5 * (1 - u)[:, None, None] * np.stack([np.sin(w), np.cos(w)], -1)
     return Part("tongue", "tongue", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
