@@ -37,7 +37,8 @@ TABLES = {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),
     },
     "faces": {
-        "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; sona/mara, /tomas, /amara, /kenji, /ines, /viktor, /ravi"),
+        "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "
+                    "sona/mara, /tomas, /amara, /kenji, /ines, /viktor, /ravi"),
     },
     "export": {
         "mp4": Row("personare.export.mp4:write", "H.264 video with AAC sound", ".mp4",

@@ -48,12 +48,12 @@ class Espeak:
     PHONEME, END, SYNCHRONOUS, IPA_EVENTS = 7, 6, 2, 3
 
     def __init__(self):
-        self.library = ctypes.CDLL("libespeak-ng.so.1")
-        self.rate_hz = self.library.espeak_Initialize(self.SYNCHRONOUS, 0, None, self.IPA_EVENTS)
+        self.engine = ctypes.CDLL("libespeak-ng.so.1")
+        self.rate_hz = self.engine.espeak_Initialize(self.SYNCHRONOUS, 0, None, self.IPA_EVENTS)
         kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int,
                                 ctypes.POINTER(EspeakEvent))
         self._callback = kind(self._receive)
-        self.library.espeak_SetSynthCallback(self._callback)
+        self.engine.espeak_SetSynthCallback(self._callback)
 
     def _receive(self, samples, count, events):
         if samples and count > 0:
@@ -69,12 +69,12 @@ class Espeak:
     def speak(self, text, *, voice, rate, pitch, pitch_range):
         """(n,) float32 at 16 kHz and [(phone id, start_s, end_s)]."""
         self.sound, self.events = [], []
-        if self.library.espeak_SetVoiceByName(voice.encode()):
+        if self.engine.espeak_SetVoiceByName(voice.encode()):
             return None
         for parameter, value in ((1, rate), (3, pitch), (4, pitch_range)):
-            self.library.espeak_SetParameter(parameter, int(value), 0)
+            self.engine.espeak_SetParameter(parameter, int(value), 0)
         data = text.encode()
-        self.library.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
+        self.engine.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
         if not self.sound:
             return None
         sound = np.concatenate(self.sound).astype(np.float32) / 32768
