@@ -242,8 +242,8 @@ def _as_stream(audio):
 
 def _title(path, format):
     """What a file is called inside: its name without suffix; bytes that are no text become question marks."""
-    name = path.name[:-len(registry.row("export", format).suffix)] if path.name.endswith(
-        registry.row("export", format).suffix) else path.stem
+    suffix = registry.row("export", format).suffix
+    name = path.name.removesuffix(suffix) if path.name.endswith(suffix) else path.stem
     return name.encode("utf8", "replace").decode("utf8")
 
 

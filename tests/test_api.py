@@ -1,5 +1,6 @@
 """The main path on sound and names, end to end."""
 
+import av
 import numpy as np
 import pytest
 
@@ -84,7 +85,6 @@ def test_curves_come_back_from_every_file_that_carries_them(motion, tmp_path, su
 
 
 def test_video_carries_picture_and_sound(hello, motion, tmp_path):
-    av = pytest.importorskip("av")
     path = personare.save(motion.frames(0, 45), tmp_path / "short.mp4", audio=hello, size=128)
     with av.open(str(path)) as container:
         assert {stream.type for stream in container.streams} == {"video", "audio"}

@@ -85,7 +85,7 @@ def talk():
 @pytest.fixture
 def kernels():
     """The compiled kernels, and sample_keys, which runs those that make samples; skips where numba is missing."""
-    pytest.importorskip("numba")
+    pytest.importorskip("numba", reason="no kernels without numba")
     from personare.rendering.draw import draw
     from personare.rendering.raster import project, vertex_normals
 

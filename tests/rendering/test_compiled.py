@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-compiled = pytest.importorskip("personare.rendering.compiled")
+compiled = pytest.importorskip("personare.rendering.compiled", reason="no kernels without numba")
 
 
 def add(a, b):

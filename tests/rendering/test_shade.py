@@ -74,7 +74,7 @@ def test_the_sky_lights_what_faces_up():
 
 
 def test_compiled_light_equals_the_reference(rng):
-    shade = pytest.importorskip("personare.rendering.shade")
+    shade = pytest.importorskip("personare.rendering.shade", reason="no kernels without numba")
     n = 500
     normal = rng.normal(size=(n, 3)).astype(np.float32)
     normal[:5] = 0
