@@ -8,8 +8,10 @@ import numpy as np
 
 from personare import registry
 from personare.arrays import checked_number
+from personare.assets import user_path
 from personare.errors import InputError
 from personare.motion.layers import STILL, Layers, LayerStream
+from personare.spaces import unknown_name
 from personare.types import Audio, AudioStream, Face, Motion, Take
 
 
@@ -79,23 +81,41 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, progress=None):
 
 
 def open_face(face="sona"):
-    """The face of a name; a Face is returned as it is.
+    """The face of a name or a file; a Face is returned as it is.
 
     Args:
-        face: name of a face, or "name/character" for one that has ready characters, such as "sona/mara".
+        face: name of a face; "name/character" for one that has ready characters, such as "sona/mara"; path of a
+            file or folder that holds one; or "kind:path" where the files alone do not tell the kind.
 
     Raises:
-        InputError: no face or character has that name; the message lists the known ones.
+        InputError: no face or character has that name, and no file is there; the message lists the known ones.
     """
     if isinstance(face, Face):
         return face
-    name, _, character = str(face).partition("/")
+    text = str(face)
+    kind, _, path = text.partition(":")
+    if path and kind in registry.names("faces"):
+        return _face_of_files(kind, path)
+    name, _, character = text.partition("/")
+    if name not in registry.names("faces"):
+        if not Path(text).exists() and not Path(text).is_absolute() and not Path(text).suffix:
+            raise unknown_name("faces", name, registry.names("faces"))
+        return _face_of_files(registry.face_kind_of(text), text)
+    if registry.row("faces", name).opens:
+        return _face_of_files(name, user_path("faces", text))
     opened = registry.load("faces", name)
     if not character:
         return opened()
     if "character" not in signature(opened).parameters:
         raise InputError("face", expected=f"'{name}' alone", got=f"'{face}'", remedy="it has no characters")
     return opened(character=character)
+
+
+def _face_of_files(kind, path):
+    if not Path(path).exists():
+        raise InputError("face", expected=f"the files of {kind}", got=f"nothing at {path}",
+                         remedy=f"put your copy there, or name its place as in --face {kind}:PATH")
+    return registry.load("faces", kind)(Path(path))
 
 
 def render(motion, *, face="sona", size=(512, 512), threads=None):

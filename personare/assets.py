@@ -1,5 +1,6 @@
 """Where faces and models live."""
 
+import os
 from pathlib import Path
 
 from personare.errors import AssetError
@@ -17,3 +18,17 @@ def builtin_path(name):
     if not path.exists():
         raise AssetError(f"{path}: missing from this install; reinstall personare")
     return path
+
+
+def user_path(kind, name):
+    """Where a user keeps a copy of something that may not be shipped: $PERSONARE_HOME/kind/name.
+
+    Args:
+        kind: "faces" or "models".
+        name: such as "flame".
+
+    Returns:
+        Path, which need not exist; the home is ~/.local/share/personare unless PERSONARE_HOME says otherwise.
+    """
+    home = os.environ.get("PERSONARE_HOME") or Path.home() / ".local" / "share" / "personare"
+    return Path(home) / kind / name

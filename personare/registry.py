@@ -1,11 +1,12 @@
 """Name -> "module:object" for everything a user can pick by name; nothing is imported until it is used."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from personare.errors import AssetError
+from personare.errors import AssetError, InputError
 from personare.spaces import unknown_name
 
 
@@ -19,6 +20,7 @@ class Row:
         suffix: file suffix, for formats.
         reader: "module:object" that reads a Motion back, for formats that carry one.
         needs: what a format needs beside the motion: "face", "frames".
+        opens: for faces, the files it is made from: patterns of a file's own name, or of what lies in a folder.
     """
 
     target: str
@@ -26,6 +28,7 @@ class Row:
     suffix: str = ""
     reader: str = ""
     needs: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
 
 
 TABLES = {
@@ -112,6 +115,24 @@ def format_of(path):
         suffixes = tuple(row("export", name).suffix for name in names("export"))
         raise unknown_name("suffix", Path(path).suffix or Path(path).name, suffixes)
     return max(fitting, key=lambda name: len(row("export", name).suffix))
+
+
+def face_kind_of(path):
+    """Name of the kind of face that a file or folder holds; the first row whose patterns fit.
+
+    Raises:
+        InputError: nothing there, or nothing known.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError("face", expected=f"a file, a folder, or one of {', '.join(names('faces'))}",
+                         got=f"'{path}', which does not exist", remedy="check the name or the path")
+    for name in names("faces"):
+        for pattern in row("faces", name).opens:
+            if next(path.glob(pattern), None) if path.is_dir() else fnmatch(path.name.lower(), pattern.lower()):
+                return name
+    raise InputError(path, expected=f"a file or folder of one of the faces {', '.join(names('faces'))}",
+                     got="no file of theirs", remedy="see personare list faces, and name the kind as in ict:PATH")
 
 
 def _object(target):

@@ -26,3 +26,22 @@ def test_unknown_names_are_explained():
         registry.load("faces", "sone")
     with pytest.raises(InputError, match="format to read: expected one of csv, json, a2f, npz, got 'mp4'"):
         registry.load_reader("mp4")
+
+
+def test_a_path_without_a_known_face_is_explained(tmp_path):
+    with pytest.raises(InputError, match="which does not exist; check the name or the path"):
+        registry.face_kind_of(tmp_path / "head.glb")
+    (tmp_path / "notes.txt").write_text("no face")
+    for path in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(InputError, match="got no file of theirs; see personare list faces"):
+            registry.face_kind_of(path)
+
+
+def test_patterns_tell_the_kind_of_a_file_or_folder(tmp_path, monkeypatch):
+    rows = {"rig": registry.Row("a:b", "", opens=("*.glb",)), "scan": registry.Row("a:b", "", opens=("base/mean.obj",))}
+    monkeypatch.setitem(registry.TABLES, "faces", rows)
+    (tmp_path / "base").mkdir()
+    for name in ("Head.GLB", "base/mean.obj"):
+        (tmp_path / name).write_bytes(b"")
+    assert registry.face_kind_of(tmp_path / "Head.GLB") == "rig"
+    assert registry.face_kind_of(tmp_path) == "scan"
