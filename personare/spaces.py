@@ -64,7 +64,15 @@ ARKIT_52 = Space("arkit-52", (
     "noseSneerRight", "tongueOut",
 ))
 
-SPACES = {space.name: space for space in (ARKIT_52,)}
+# The tongue of NVIDIA's Audio2Face-3D, in its order and with our small first letter.
+TONGUE_16 = (
+    "tongueTipUp", "tongueTipDown", "tongueTipLeft", "tongueTipRight", "tongueRollUp", "tongueRollDown",
+    "tongueRollLeft", "tongueRollRight", "tongueUp", "tongueDown", "tongueLeft", "tongueRight", "tongueIn",
+    "tongueStretch", "tongueWide", "tongueNarrow",
+)
+A2F_68 = Space("a2f-68", ARKIT_52.columns + TONGUE_16)
+
+SPACES = {space.name: space for space in (ARKIT_52, A2F_68)}
 
 
 def space_named(name):

@@ -3,7 +3,7 @@
 import pytest
 
 from personare.errors import InputError
-from personare.spaces import ARKIT_52, Space, space_named
+from personare.spaces import A2F_68, ARKIT_52, Space, space_named
 
 
 def test_arkit_has_its_52_names_and_pairs():
@@ -22,3 +22,9 @@ def test_unknown_names_list_the_known_and_the_nearest():
 def test_names_must_be_unique():
     with pytest.raises(InputError, match=r"repeated \['a'\]"):
         Space("bad", ("a", "b", "a"))
+
+
+def test_a2f_adds_16_tongue_columns_to_arkit():
+    assert len(A2F_68) == 68
+    assert A2F_68.columns[:52] == ARKIT_52.columns
+    assert all(name.startswith("tongue") for name in A2F_68.columns[51:])
