@@ -1,9 +1,10 @@
 """glTF 2.0 binary (.glb): the face with its shapes as morph targets, and the motion as an animation.
 
-One mesh, one primitive for each material, morph targets named after the columns of the face's space in
-`mesh.extras.targetNames`, where three.js, Blender and Unreal look for them. The head pose is a skin of two
-joints, `root` and `head`; a vertex follows `head` by the face's head weight, which is exactly the blend of
-docs/conventions.md. Targets are sparse. Checked with the Khronos validator and in three.js (tests/export/node).
+One mesh, one primitive for each material, morph targets named after the columns of the face's space (correctives
+after the columns that drive them) in `mesh.extras.targetNames`, where three.js, Blender and Unreal look for them.
+The head pose is a skin of two joints, `root` and `head`; a vertex follows `head` by the face's head weight, which is
+exactly the blend of docs/conventions.md. Targets are sparse. Checked with the Khronos validator and in three.js
+(tests/export/node).
 
 Source:
     Khronos Group, glTF 2.0 specification, sections 3.6 to 3.11 and 4 (GLB); KHR_materials_specular.
@@ -39,14 +40,14 @@ def write(path, take, *, progress=None):
         progress: called with (frames done, frames in total).
 
     Raises:
-        InputError: no face, a face without linear shapes, or a motion in another space.
+        InputError: no face, a face without linear shapes, or a motion with columns that it does not know.
         OutputError: the file could not be written; what was there before is unchanged.
     """
-    face, motion = _checked(take)
+    face, targets, motion = _checked(take)
     buffer = Buffer()
-    document = _document(take.name, face, buffer)
+    document = _document(take.name, face, targets, buffer)
     if len(motion):
-        document["animations"] = [_animation(take.name, face, motion, buffer)]
+        document["animations"] = [_animation(take.name, face, targets, motion, buffer)]
     document |= buffer.tables()
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         _write_chunks(file, path, document, buffer)
@@ -56,13 +57,10 @@ def write(path, take, *, progress=None):
 
 def _checked(take):
     face, motion = take.face, take.motion
-    if face is None or not hasattr(face, "shapes"):
+    if face is None or not hasattr(face, "targets"):
         raise InputError("face", expected="a face of linear shapes", got="none" if face is None else
                          f"'{face.name}'", remedy="name one such as sona")
-    if motion.space.columns != face.space.columns:
-        raise InputError("motion", expected=f"the space {face.space.name} of face '{face.name}'",
-                         got=motion.space.name, remedy="convert the motion first")
-    return face, motion
+    return face, face.targets(motion), motion
 
 
 def _write_chunks(file, path, document, buffer):
@@ -78,7 +76,7 @@ def _write_chunks(file, path, document, buffer):
         file.write(piece)
 
 
-def _document(name, face, buffer):
+def _document(name, face, targets, buffer):
     """Everything but the animation: scene, skin, mesh and materials."""
     pivot = [float(x) for x in face.head_pivot]
     used = np.unique(face.surface.triangle_material)
@@ -94,16 +92,16 @@ def _document(name, face, buffer):
                   {"name": "head", "translation": pivot}],
         "skins": [{"joints": [ROOT_NODE, HEAD_NODE], "skeleton": ROOT_NODE,
                    "inverseBindMatrices": buffer.add(inverse_binds.reshape(2, 16), "MAT4")}],
-        "meshes": [{"name": face.name, "primitives": _primitives(face, used, buffer),
-                    "weights": [0.0] * len(face.space),
-                    "extras": {"targetNames": list(face.space.columns)}}],
+        "meshes": [{"name": face.name, "primitives": _primitives(face, targets.shapes, used, buffer),
+                    "weights": [0.0] * len(targets.names),
+                    "extras": {"targetNames": list(targets.names)}}],
         "materials": materials, **textures}
 
 
 MESH_NODE, ROOT_NODE, HEAD_NODE = range(3)
 
 
-def _primitives(face, used, buffer):
+def _primitives(face, shapes, used, buffer):
     """One primitive for each material, with the vertices that it uses and no others."""
     surface = face.surface
     normals = vertex_normals(face.rest, surface.triangles, surface.weld)
@@ -116,7 +114,7 @@ def _primitives(face, used, buffer):
             "attributes": _attributes(face, normals, vertices, buffer),
             "indices": buffer.add(corners.reshape(-1).astype(index_type), "SCALAR", target=ELEMENTS),
             "material": slot, "targets": []}))
-    for shape in face.shapes:
+    for shape in shapes:
         tilts = _tilts(face.rest + shape, normals, surface) if np.any(shape) else np.zeros_like(shape)
         for vertices, primitive in parts:
             primitive["targets"].append({
@@ -183,11 +181,11 @@ def _materials(materials, buffer):
     return entries, tables
 
 
-def _animation(name, face, motion, buffer):
+def _animation(name, face, targets, motion, buffer):
     """Weights, and the joint of the head where the motion moves it; key i at i / fps."""
     times = (np.arange(len(motion)) / motion.fps).astype(np.float32)
     keys = buffer.add(times, "SCALAR", bounds=True)
-    tracks = [(MESH_NODE, "weights", buffer.add(motion.values.reshape(-1), "SCALAR"))]
+    tracks = [(MESH_NODE, "weights", buffer.add(targets.weights.reshape(-1), "SCALAR"))]
     if motion.head_pose is not None:
         turns = quaternions(motion.head_pose[:, :3, :3]).astype(np.float32)
         places = face.head_pivot + motion.head_pose[:, :3, 3]

@@ -7,14 +7,59 @@ import numpy as np
 
 from personare.arrays import checked
 from personare.errors import InputError
+from personare.faces.joints import Joint
 from personare.spaces import Space
 from personare.types import Face, Mesh, Surface
 
 
 @final
 @dataclass(frozen=True, eq=False)
+class Corrective:
+    """What a sum of shapes leaves wrong: a displacement whose weight is the product of two or more columns.
+
+    Args:
+        columns: the columns that drive it; each counts from 0 to 1, beyond that it is clipped.
+        vertices: (n,) int32, the vertices that move.
+        moves: (n, 3) float32 metres at weight 1.
+    """
+
+    columns: tuple[str, ...]
+    vertices: np.ndarray
+    moves: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "vertices", checked("vertices", self.vertices, ("n",), dtype=np.int32))
+        object.__setattr__(self, "moves", checked("moves", self.moves, (len(self.vertices), 3)))
+        if len(self.columns) < 2:
+            raise InputError("columns", expected="two or more columns", got=str(self.columns),
+                             remedy="add a shape for a single column")
+
+    @property
+    def name(self):
+        """The columns joined, such as "jawOpen_mouthPucker"."""
+        return "_".join(self.columns)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """A face as a plain list of displacements, for formats that know nothing else.
+
+    Args:
+        names: (n) shapes by their columns, then correctives by their names.
+        shapes: (n, v, 3) float32 metres at weight 1.
+        weights: (t, n) float32; vertices = rest + weights @ shapes before the head pose.
+    """
+
+    names: tuple[str, ...]
+    shapes: np.ndarray
+    weights: np.ndarray
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class LinearFace(Face):
-    """vertices = rest + sum_k value_k * shape_k, turned about head_pivot by head_weight.
+    """vertices = rest + sum_k value_k * shape_k + correctives, turned about head_pivot by head_weight.
 
     Args:
         name: such as "sona".
@@ -24,6 +69,8 @@ class LinearFace(Face):
         shapes: (k, v, 3) float32 metres, displacement at weight 1.
         head_weight: (v,) float32 in 0..1.
         head_pivot: (3,) float32 metres.
+        correctives: displacements driven by products of columns.
+        joints: what of it turns as bones do; see personare.faces.joints.
     """
 
     name: str
@@ -33,37 +80,87 @@ class LinearFace(Face):
     shapes: np.ndarray
     head_weight: np.ndarray
     head_pivot: np.ndarray
+    correctives: tuple[Corrective, ...] = ()
+    joints: tuple[Joint, ...] = ()
 
     def __post_init__(self):
         v = len(self.surface.uv)
         for name, shape in (("rest", (v, 3)), ("shapes", (len(self.space), v, 3)), ("head_weight", (v,)),
                             ("head_pivot", (3,))):
             object.__setattr__(self, name, checked(name, getattr(self, name), shape))
+        for corrective in self.correctives:
+            self.space.indices(corrective.columns)
+            if len(corrective.vertices) and not 0 <= corrective.vertices.min() <= corrective.vertices.max() < v:
+                raise InputError(f"corrective {corrective.name}", expected=f"vertices in 0..{v - 1}",
+                                 got=str(corrective.vertices.max()), remedy="check the source of the mesh")
 
     def neutral(self):
         """(v, 3) float32 vertices at rest, metres."""
         return self.rest
 
+    def weights(self, motion):
+        """(t, k) float32 weights of the shapes; columns that the motion does not have are 0.
+
+        Args:
+            motion: Motion whose columns are all among this face's, in any order.
+
+        Raises:
+            InputError: the motion has a column that this face does not know.
+        """
+        if motion.space.columns == self.space.columns:
+            return motion.values
+        known = {name: k for k, name in enumerate(self.space.columns)}
+        strange = [name for name in motion.space.columns if name not in known]
+        if strange:
+            raise InputError("motion", expected=f"columns of the space {self.space.name} of face '{self.name}'",
+                             got=f"{motion.space.name} with {', '.join(strange[:3])}",
+                             remedy="convert the motion first")
+        values = np.zeros((len(motion), len(self.space)), np.float32)
+        values[:, [known[name] for name in motion.space.columns]] = motion.values
+        return values
+
+    def targets(self, motion):
+        """The face and a motion as Targets: shapes and correctives with their weights in every frame."""
+        weights = self.weights(motion)
+        extra = np.zeros((len(self.correctives), *self.rest.shape), np.float32)
+        for moves, corrective in zip(extra, self.correctives, strict=True):
+            moves[corrective.vertices] = corrective.moves
+        return Targets((*self.space.columns, *(corrective.name for corrective in self.correctives)),
+                       np.concatenate([self.shapes, extra]),
+                       np.concatenate([weights, self._corrective_weights(weights)], 1))
+
     def mesh(self, motion):
         """Mesh of a Motion.
 
         Args:
-            motion: Motion whose space is this face's.
+            motion: Motion whose columns are all among this face's.
 
         Returns:
             Mesh with (t, v, 3) vertices.
 
         Raises:
-            InputError: the motion is in another space.
+            InputError: the motion has a column that this face does not know.
         """
-        if motion.space.columns != self.space.columns:
-            raise InputError("motion", expected=f"the space {self.space.name} of face '{self.name}'",
-                             got=motion.space.name, remedy="convert the motion first")
-        vertices = _blended(motion.values, self.shapes)
+        weights = self.weights(motion)
+        used = len(self.space)
+        while used > 1 and not weights[:, used - 1].any():
+            used -= 1  # what a smaller space lacks stands at the end and costs nothing
+        vertices = _blended(weights[:, :used], self.shapes[:used])
         vertices += self.rest
+        for weight, corrective in zip(self._corrective_weights(weights).T, self.correctives, strict=True):
+            on = np.flatnonzero(weight)
+            if len(on):
+                vertices[np.ix_(on, corrective.vertices)] += weight[on, None, None] * corrective.moves
         if motion.head_pose is not None:
             vertices = _turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
         return Mesh(vertices, self.surface.triangles)
+
+    def _corrective_weights(self, weights):
+        """(t, n) float32 weight of every corrective."""
+        limited = np.clip(weights, 0, 1)
+        drivers = [self.space.indices(corrective.columns) for corrective in self.correctives]
+        products = [limited[:, columns].prod(1) for columns in drivers]
+        return np.stack(products, 1) if products else np.zeros((len(weights), 0), np.float32)
 
 
 # OpenBLAS starts threads for products of more multiplications than this; they spin for the cores that the renderer's

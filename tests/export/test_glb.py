@@ -12,6 +12,7 @@ import pytest
 
 from personare.errors import InputError
 from personare.export import glb
+from personare.faces.linear import Corrective
 from personare.types import Motion, Take
 
 NODE = Path(__file__).parent / "node"
@@ -164,6 +165,18 @@ def test_a_texture_is_a_png_of_the_same_pixels(written, small_face):
     assert np.array_equal(frame.to_ndarray(format="rgb24"), small_face.surface.materials[2].texture)
 
 
+def test_correctives_are_targets_of_their_own(take, tmp_path):
+    fix = Corrective(("jawOpen", "mouthPucker"), [0, 2], np.full((2, 3), 0.01))
+    face = replace(take.face, correctives=(fix,))
+    motion = take.motion.with_columns({name: np.full(len(take.motion), 0.5) for name in fix.columns})
+    glb.write(tmp_path / "fixed.glb", replace(take, face=face, motion=motion))
+    document = Document(tmp_path / "fixed.glb")
+    assert document.json["meshes"][0]["extras"]["targetNames"][-1] == "jawOpen_mouthPucker"
+    weights = document.array(document.json["animations"][0]["samplers"][0]["output"]).reshape(len(motion), -1)
+    np.testing.assert_allclose(weights, face.targets(motion).weights)
+    np.testing.assert_allclose(weights[:, -1], 0.25)
+
+
 def test_a_head_at_rest_and_a_single_frame(take, tmp_path):
     motion = replace(take.motion.frames(0, 1), head_pose=None)
     glb.write(tmp_path / "one.glb", replace(take, motion=motion))
@@ -182,7 +195,7 @@ def test_a_take_without_face_or_of_another_space_is_refused(take, tmp_path):
     from personare.spaces import Space
 
     other = Motion(np.zeros((2, 3)), 30.0, Space("three", ("a", "b", "c")))
-    with pytest.raises(InputError, match="motion: expected the space arkit-52 of face 'egg', got three"):
+    with pytest.raises(InputError, match="motion: expected columns of the space arkit-52 of face 'egg', got three"):
         glb.write(tmp_path / "x.glb", Take(other, face=take.face))
     assert list(tmp_path.iterdir()) == []
 

@@ -1,10 +1,12 @@
-"""Linear faces: sums of shapes, the head pose, and what they refuse."""
+"""Linear faces: sums of shapes, correctives, the head pose, and what they refuse."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.faces.linear import LinearFace
+from personare.faces.linear import Corrective, LinearFace
 from personare.spaces import ARKIT_52, Space
 from personare.types import Material, Motion, Surface
 
@@ -52,9 +54,45 @@ def test_meshes_of_slices_equal_slices_of_the_mesh(face, rng):
     np.testing.assert_allclose(parts, whole, atol=1e-6)
 
 
-def test_a_motion_in_another_space_is_refused(face):
-    with pytest.raises(InputError, match=r"motion: expected the space two of face 'square', got arkit-52"):
+def test_a_motion_with_columns_the_face_does_not_know_is_refused(face):
+    expected = r"motion: expected columns of the space two of face 'square', got arkit-52 with eyeBlinkLeft"
+    with pytest.raises(InputError, match=expected):
         face.mesh(Motion(np.zeros((1, 52)), 30.0, ARKIT_52))
+
+
+def test_columns_are_found_by_name_and_missing_ones_are_still(face, rng):
+    side, up = rng.normal(size=(2, 4)).astype(np.float32)
+    turned = face.mesh(Motion(np.stack([side, up], 1), 30.0, Space("turned", ("side", "up")))).vertices
+    np.testing.assert_array_equal(turned, face.mesh(Motion(np.stack([up, side], 1), 30.0, SPACE)).vertices)
+    alone = face.mesh(Motion(side[:, None], 30.0, Space("one", ("side",)))).vertices
+    np.testing.assert_array_equal(alone, face.mesh(Motion(np.stack([0 * side, side], 1), 30.0, SPACE)).vertices)
+
+
+def test_a_corrective_follows_the_clipped_product_of_its_columns(face, rng):
+    fix = Corrective(("up", "side"), [3, 1], rng.normal(size=(2, 3)))
+    values = np.float32([[0.5, 0.4], [2.0, 0.5], [-1.0, 1.0], [1.0, 0.0]])
+    fixed, plain = (f.mesh(Motion(values, 30.0, SPACE)).vertices for f in (replace(face, correctives=(fix,)), face))
+    expected = np.zeros_like(fixed)
+    expected[:, [3, 1]] = np.float32([0.2, 0.5, 0, 0])[:, None, None] * fix.moves
+    np.testing.assert_allclose(fixed - plain, expected, atol=1e-6)
+
+
+def test_targets_say_all_that_the_mesh_does(face, rng):
+    face = replace(face, correctives=(Corrective(("up", "side"), [0], rng.normal(size=(1, 3))),))
+    motion = Motion(rng.uniform(0, 1, (6, 2)), 30.0, SPACE)
+    targets = face.targets(motion)
+    assert targets.names == ("up", "side", "up_side")
+    sums = face.rest + np.einsum("tn,nvc->tvc", targets.weights, targets.shapes)
+    np.testing.assert_allclose(sums, face.mesh(motion).vertices, atol=1e-5)
+
+
+def test_correctives_of_unknown_columns_or_vertices_are_refused(face):
+    with pytest.raises(InputError, match="did you mean 'side'"):
+        replace(face, correctives=(Corrective(("up", "sidde"), [0], np.zeros((1, 3))),))
+    with pytest.raises(InputError, match=r"corrective up_side: expected vertices in 0\.\.3"):
+        replace(face, correctives=(Corrective(("up", "side"), [4], np.zeros((1, 3))),))
+    with pytest.raises(InputError, match="two or more columns"):
+        Corrective(("up",), [0], np.zeros((1, 3)))
 
 
 def test_arrays_that_do_not_fit_the_surface_are_refused(face):
