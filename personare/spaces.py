@@ -164,7 +164,7 @@ FLAME_100 = Space("flame-100", numbered("exp", 100) + FLAME_POSES,
 FLAME_50 = Space("flame-50", numbered("exp", 50) + FLAME_POSES, "the same with the first 50 expressions")
 BFM_64 = Space("bfm-64", numbered("exp", 64), "expression of the Basel model as Deep3DFaceRecon has it, sigmas")
 # The same basis, but AudioDVP fits the mirror image of the face, so its numbers mean other expressions.
-AUDIODVP_64 = Space("audiodvp-64", numbered("delta", 64), 
+AUDIODVP_64 = Space("audiodvp-64", numbered("delta", 64),
                     "expression of AudioDVP: the Basel model's, of the mirrored face")
 DEEP3D_257 = Space("deep3d-257", (
     *numbered("id", 80), *numbered("exp", 64), *numbered("tex", 80), "angle_x", "angle_y", "angle_z",
