@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "personare.api": ("load", "open_stream", "animate", "evaluate", "open_face", "read_motion", "render", "save",
                       "sheet"),
+    "personare.motion.emotion": ("Emotion",),
     "personare.motion.layers": ("Layers", "STILL"),
     "personare.types": ("Audio", "AudioStream", "Face", "Features", "Material", "Mesh", "Motion", "Style",
                         "Surface", "Take"),

@@ -43,7 +43,7 @@ def open_stream(path):
     return open_audio(path)
 
 
-def animate(audio, *, model="vox", fps=30.0, layers=None, progress=None):
+def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articulation=1.0, progress=None):
     """Turn speech into motion.
 
     Args:
@@ -52,6 +52,9 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, progress=None):
         fps: frames a second of the result, 1..240.
         layers: Layers, strengths of blinks, gaze, head and brows; default all at 1 with seed 0.
             personare.motion.layers.STILL switches them off.
+        emotion: Emotion, a text such as "joy:0.7", a dict, or the path of a csv file with time codes; lips keep
+            their contacts (see docs/motion/emotion.md).
+        articulation: 0.3 mumbled .. 1 as the model has it .. 2 exaggerated.
         progress: called with (seconds done, seconds in total or None) now and then.
 
     Returns:
@@ -69,9 +72,11 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, progress=None):
     stream = _as_stream(audio)
     method = _open_method(model)
     session = method.session(fps=fps)
-    life = LayerStream(fps, layers or Layers())
+    life = LayerStream(fps, layers or Layers(), emotion=emotion, articulation=articulation, rate_hz=session.rate_hz,
+                       lead_s=getattr(session, "look_ahead_s", 0.0))
     pieces, done_s = [], 0.0
     for chunk in resample_stream(stream, session.rate_hz).chunks():
+        life.hear(chunk)
         pieces.append(life.apply(session.push(chunk)))
         done_s += len(chunk) / session.rate_hz
         if progress:
@@ -187,15 +192,16 @@ def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512),
 
 
 def read_motion(path):
-    """Read motion back from a file that save or another tool wrote.
+    """Read motion back from a file or folder that save or another tool wrote.
 
     Args:
-        path: .csv (Live Link Face), .json, .a2f.json or .npz.
+        path: of any format that `personare list formats` calls readable; plain .csv, .json, .npz, .npy, .txt and
+            folders are told apart by what is in them.
 
     Raises:
         InputError: the format carries no motion, or the file is damaged.
     """
-    return registry.load_reader(registry.format_of(path))(Path(path))
+    return registry.load_reader(registry.format_to_read(path))(Path(path))
 
 
 def evaluate(index, *, labels=None, root=None, model="vox", predictions=None, fps=60.0, progress=None):

@@ -50,20 +50,26 @@ def animate(
     gaze: Gaze = 1.0,
     head: Head = 1.0,
     brows: Brows = 1.0,
+    emotion: Annotated[str | None, typer.Option(metavar="TEXT", help="joy, joy:0.7, \"joy:0.5,surprise:0.3\", or a csv "
+                                                "file with time codes; lips keep their contacts.")] = None,
+    articulation: Annotated[float, typer.Option(min=0.3, max=2, help="0.5 mumbles, 1.5 exaggerates.")] = 1.0,
     still: Annotated[bool, typer.Option("--still", help="Lips only: no blinks, gaze, head or brow motion.")] = False,
     quiet: Quiet = False,
     json_progress: JsonProgress = False,
 ):
     """Animate speech: sound in, video, rig animation or curves out."""
+    from personare.motion.emotion import emotion_of
     from personare.motion.layers import STILL, Layers
 
+    feeling = emotion_of(emotion)
     layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
     for sound, paths in zip(sounds, targets, strict=True):
         try:
-            _animate_one(sound, paths, report, face=face, model=model, fps=fps, layers=layers, size=pixels)
+            _animate_one(sound, paths, report, face=face, size=pixels, model=model, fps=fps, layers=layers,
+                         emotion=feeling, articulation=articulation)
         except PersonareError as error:
             report.error(sound, error)
             failed += 1
@@ -272,7 +278,7 @@ def _same_file(one, other):
     return one.exists() and other.exists() and one.samefile(other)
 
 
-def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
+def _animate_one(sound, paths, report, *, face, size, **options):
     from personare import api
     from personare.store import ensure_folder
 
@@ -280,7 +286,7 @@ def _animate_one(sound, paths, report, *, face, model, fps, layers, size):
         for path in paths.values():
             ensure_folder(path.parent)
         face, audio = api.open_face(face), api.open_stream(sound)
-        motion = api.animate(audio, model=model, fps=fps, layers=layers, progress=report.stage("listen"))
+        motion = api.animate(audio, **options, progress=report.stage("listen"))
         for format, path in paths.items():
             api.save(motion, path, audio=audio, face=face, format=format, size=size,
                      progress=report.stage(f"write {format}"))

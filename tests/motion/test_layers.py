@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.motion.layers import (
-    STILL,
-    Layers,
-    LayerStream,
-    blink_curve,
-    rotation_from_angles,
-    smooth_noise,
-)
+from personare.motion.eyes import blink_curve
+from personare.motion.head import rotation_from_angles, smooth_noise
+from personare.motion.layers import STILL, Layers, LayerStream
 from personare.types import Motion
 
 

@@ -1,0 +1,51 @@
+"""Head motion: slow wandering at a tempo, nods, and the rotations they make; smooth noise that any chunk can draw."""
+
+import numpy as np
+
+
+def ease_rows(x):
+    """Minimum-jerk step of each value: 0 below 0, 1 above 1."""
+    x = np.clip(x, 0, 1)
+    return x * x * x * (10 - 15 * x + 6 * x * x)
+
+
+def smooth_noise(position, *, seed, channel):
+    """Random smooth curve of its arguments alone, so that any chunk of it can be computed by itself.
+
+    Args:
+        position: (t,) float, in lattice cells, >= 0 and never falling; the curve varies over about one cell.
+        seed, channel: integers that pick the curve.
+
+    Returns:
+        (t,) float64 of about unit variance, continuous in its second derivative (cubic B-spline).
+    """
+    cell = np.floor(position).astype(np.int64)
+    first = int(cell[0])
+    # Blocks of 64 lattice values are drawn from (seed, channel, block): counter-based, as Philox is.
+    blocks = range(first // 64, (int(cell[-1]) + 3) // 64 + 1)
+    draws = [np.random.default_rng([seed, channel, 7, block]).normal(size=64) for block in blocks]
+    lattice = np.concatenate(draws)
+    x = position - cell
+    at = cell - blocks[0] * 64
+    weights = ((1 - x) ** 3, 3 * x**3 - 6 * x**2 + 4, -3 * x**3 + 3 * x**2 + 3 * x + 1, x**3)
+    curve = sum(w * lattice[at + i] for i, w in enumerate(weights)) / 6
+    # 151/315 is the mean square of a cubic B-spline over unit white noise.
+    return curve / np.sqrt(151 / 315)
+
+
+def rotation_from_angles(angles):
+    """(t, 3, 3) rotations from (t, 3) yaw, pitch, roll in radians: R = Ry(yaw) Rx(pitch) Rz(roll).
+
+    Positive yaw turns towards the subject's left (+x), positive pitch nods down, positive roll leans the
+    head towards the subject's right shoulder.
+    """
+    (cy, cp, cr), (sy, sp, sr) = np.cos(angles).T, np.sin(angles).T
+    zero, one = np.zeros(len(angles)), np.ones(len(angles))
+
+    def matrices(*entries):
+        return np.stack(entries, axis=-1).reshape(-1, 3, 3)
+
+    ry = matrices(cy, zero, sy, zero, one, zero, -sy, zero, cy)
+    rx = matrices(one, zero, zero, zero, cp, -sp, zero, sp, cp)
+    rz = matrices(cr, -sr, zero, sr, cr, zero, zero, zero, one)
+    return ry @ rx @ rz
