@@ -21,6 +21,12 @@ class Row:
         reader: "module:object" that reads a Motion back, for formats that carry one.
         needs: what a format needs beside the motion: "face", "frames".
         opens: for faces, the files it is made from: patterns of a file's own name, or of what lies in a folder.
+        carries: for formats, any of "curves", "head pose", "mesh", "pictures", "sound".
+        space: for formats, name of the space its curves have to be in; "" for any.
+        fits: for formats, "module:function" that says of a path whether what lies there is of this format, where the
+            suffix alone does not.
+        folder: whether a format is a folder of files.
+        extra: the optional install that writing needs; "" for none.
     """
 
     target: str
@@ -29,6 +35,14 @@ class Row:
     reader: str = ""
     needs: tuple[str, ...] = ()
     opens: tuple[str, ...] = ()
+    carries: tuple[str, ...] = ()
+    space: str = ""
+    fits: str = ""
+    folder: bool = False
+    extra: str = ""
+
+
+_CURVES, _CURVES_AND_HEAD = ("curves",), ("curves", "head pose")
 
 
 TABLES = {
@@ -45,17 +59,17 @@ TABLES = {
     },
     "export": {
         "mp4": Row("personare.export.mp4:write", "H.264 video with AAC sound", ".mp4",
-                   needs=("face", "frames")),
+                   needs=("face", "frames"), carries=("pictures", "sound")),
         "glb": Row("personare.export.glb:write", "glTF 2.0 mesh, morph targets and animation", ".glb",
-                   needs=("face",)),
+                   needs=("face",), carries=("curves", "head pose", "mesh")),
         "csv": Row("personare.export.livelink:write", "Live Link Face take, read by Unreal Engine", ".csv",
-                   reader="personare.export.livelink:read"),
+                   reader="personare.export.livelink:read", carries=_CURVES_AND_HEAD, space="arkit-52"),
         "json": Row("personare.export.json:write", "frames with names, plain JSON", ".json",
-                    reader="personare.export.json:read"),
+                    reader="personare.export.json:read", carries=_CURVES_AND_HEAD),
         "a2f": Row("personare.export.a2f:write", "exportFps / facsNames / weightMat JSON", ".a2f.json",
-                   reader="personare.export.a2f:read"),
+                   reader="personare.export.a2f:read", fits="personare.export.a2f:fits", carries=_CURVES),
         "npz": Row("personare.export.npz:write", "NumPy archive, lossless", ".npz",
-                   reader="personare.export.npz:read"),
+                   reader="personare.export.npz:read", carries=_CURVES_AND_HEAD),
     },
 }
 
@@ -109,12 +123,30 @@ def format_of(path):
     Raises:
         InputError: no format has that suffix.
     """
-    file_name = Path(path).name.lower()
+    file_name = f".{Path(path).name.lower()}"  # so that expression.txt, too, ends with .expression.txt
     fitting = [name for name in names("export") if file_name.endswith(row("export", name).suffix)]
     if not fitting:
         suffixes = tuple(row("export", name).suffix for name in names("export"))
         raise unknown_name("suffix", Path(path).suffix or Path(path).name, suffixes)
     return max(fitting, key=lambda name: len(row("export", name).suffix))
+
+
+def format_to_read(path):
+    """Name of the format of a file or folder that holds motion: by a suffix that no other has, else by what is in it.
+
+    Raises:
+        InputError: neither says so.
+    """
+    readable = [name for name in names("export") if row("export", name).reader]
+    file_name = f".{Path(path).name.lower()}"
+    own = [name for name in readable if row("export", name).suffix.count(".") > 1
+           and file_name.endswith(row("export", name).suffix)]
+    if own:
+        return own[0]
+    for name in readable:
+        if row("export", name).fits and _object(row("export", name).fits)(Path(path)):
+            return name
+    return format_of(path)
 
 
 def face_kind_of(path):

@@ -6,8 +6,8 @@ The layout is the one of NVIDIA's Omniverse Audio2Face exporter. It has no place
 import numpy as np
 
 from personare.errors import InputError
-from personare.export.reading import decoded_json, unreadable, weight_table
-from personare.spaces import ARKIT_52, Space
+from personare.export.reading import decoded_json, mentions, unreadable, weight_table
+from personare.spaces import A2F_68, ARKIT_52, Space
 from personare.store import atomic_path
 from personare.types import Motion
 
@@ -43,11 +43,16 @@ def write(path, take, *, progress=None):
         file.write(b"]}\n")
 
 
+def fits(path):
+    """Whether a .json file has this layout."""
+    return path.suffix.lower() == ".json" and mentions(path, b'"weightMat"')
+
+
 def read(path):
     """Read a file of this layout, of Audio2Face or of another tool.
 
-    Columns with the names of ARKit, in upper or lower case, come back in arkit-52 once all 52 are there, and
-    further ones, such as those of the tongue, are left out; other names make a space of their own.
+    Names count in upper or lower case. All 68 of a2f-68, or else all 52 of ARKit, come back in that space, and
+    further ones are left out; other names make a space of their own.
 
     Args:
         path: of the .json file.
@@ -67,9 +72,10 @@ def read(path):
     try:
         values = weight_table(document.weightMat, len(names))
         at = {name.lower(): i for i, name in enumerate(names)}
-        known = [at.get(name.lower()) for name in ARKIT_52.columns]
-        if None not in known:
-            return Motion(values[:, known], document.exportFps, ARKIT_52)
+        for space in (A2F_68, ARKIT_52):
+            known = [at.get(name.lower()) for name in space.columns]
+            if None not in known:
+                return Motion(values[:, known], document.exportFps, space)
         return Motion(values, document.exportFps, Space(f"a2f-{len(names)}", tuple(names)))
     except (InputError, ValueError) as error:
         raise unreadable(path, error) from error

@@ -3,8 +3,7 @@
 import numpy as np
 
 from personare.errors import InputError
-from personare.export import a2f
-from personare.export.reading import decoded_json, mentions, unreadable, weight_table
+from personare.export.reading import decoded_json, unreadable, weight_table
 from personare.export.rotations import matrices, poses, quaternions
 from personare.spaces import SPACES, Space
 from personare.store import atomic_path
@@ -64,7 +63,7 @@ def _rounded(values, digits):
 
 
 def read(path):
-    """Read a motion that `write` wrote, another tool in its layout, or Audio2Face in its own.
+    """Read a motion that `write` or another tool in its layout wrote.
 
     Args:
         path: of the .json file.
@@ -75,9 +74,6 @@ def read(path):
     Raises:
         InputError: not such a file, damaged, or of a newer version.
     """
-    if mentions(path, b'"weightMat"'):
-        # Audio2Face and its friends call their files .json too.
-        return a2f.read(path)
     document = decoded_json(path, _document_type())
     if document.format != FORMAT or document.version != VERSION:
         raise unreadable(path, f"{document.format} version {document.version}")
