@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "personare"
 LAYERS = (
     {"errors", "arrays", "types", "spaces"},
-    {"registry", "store", "assets", "archives", "arrayfiles", "matlab", "pickles", "pickled_arrays"},
+    {"registry", "store", "assets", "files"},
     {"audio", "faces", "rendering", "export"},
     {"motion", "tracking", "portraits"},
     {"metrics", "live", "learn"},

@@ -130,7 +130,7 @@ def read_npy(path, *, most_bytes=MOST_BYTES, objects=False):
     Args:
         path: the file.
         most_bytes: larger files are refused.
-        objects: whether Python objects may be in it; they are then read as data, see personare.pickles.
+        objects: whether Python objects may be in it; they are then read as data, see personare.files.pickles.
 
     Returns:
         The array; for an object array what it holds, plain values and arrays.
@@ -160,7 +160,7 @@ def read_npy(path, *, most_bytes=MOST_BYTES, objects=False):
 
 
 def _read_objects(file, path):
-    from personare.pickles import parse_pickle
+    from personare.files.pickles import parse_pickle
 
     width = 2 if np.lib.format.read_magic(file) == (1, 0) else 4
     file.seek(int.from_bytes(file.read(width), "little"), 1)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.pickles import parse_pickle, read_pickle
+from personare.files.pickles import parse_pickle, read_pickle
 from tests.hostile import refuses, survives
 
 

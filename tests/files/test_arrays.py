@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from personare.arrayfiles import npz_names, read_npy, read_npz
 from personare.errors import InputError
+from personare.files.arrays import npz_names, read_npy, read_npz
 from tests.hostile import refuses, survives
 
 

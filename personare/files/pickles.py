@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from personare.errors import InputError
-from personare.pickled_arrays import BUILDERS, Foreign, Unreadable, resolve
+from personare.files.pickled_arrays import BUILDERS, Foreign, Unreadable, resolve
 
 MOST_BYTES = 2**29        # 512 MB; the largest face model in use, FLAME, has 110
 _MOST_STEPS = 2**21       # opcodes; FLAME needs about a thousand

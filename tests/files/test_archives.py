@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from personare.archives import file_names, is_archive, read_files
 from personare.errors import InputError
+from personare.files.archives import file_names, is_archive, read_files
 from tests.hostile import refuses, survives
 
 FILES = {"FaceXModel/neutral.obj": b"v 1 2 3\n", "FaceXModel/" + "long" * 40 + ".obj": b"v 0 0 0\n", "LICENSE": b"MIT",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.matlab import read_mat
+from personare.files.matlab import read_mat
 from tests.hostile import refuses, survives
 
 
