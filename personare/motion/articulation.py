@@ -13,7 +13,7 @@ from personare.spaces import ARKIT_52
 
 LEAST, MOST = 0.3, 2.0
 # Lip gap of an average head, cm: below the first lips touch, above the second nothing holds them together.
-TOUCHING_CM, FREE_CM = 0.10, 0.45
+TOUCHING_CM, FREE_CM = 0.10, 0.90
 MOUTH = tuple(name for name in ARKIT_52.columns if name.startswith(("jaw", "mouth", "tongue")) or name == "cheekPuff")
 _CONTACT = ("mouthPress", "mouthRoll", "mouthShrug")
 _IS_CONTACT = np.array([name.startswith(_CONTACT) for name in MOUTH])

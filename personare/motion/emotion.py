@@ -1,8 +1,8 @@
 """Emotion over time: mixtures with time codes, smooth changes, and a face that shows them while it speaks.
 
-The lips keep their contacts. What raises corners or brows acts all the time; what opens lips acts as far as lips are
-open; what presses them acts where they are not; and any gap that is left between lips that touched goes to
-mouthClose. Smiles give way to rounded lips. Everything works frame by frame or on past frames alone, so pieces of
+The lips keep their contacts. What raises corners or brows acts all the time, what presses lips in pauses more than in
+speech. What opens lips does so as far as they are open already, and never by much; the rest goes to mouthClose.
+Smiles give way to rounded lips. Everything works frame by frame or on past frames alone, so pieces of
 any size give the same numbers as the whole. Poses and manners: personare/motion/expressions.py.
 """
 
@@ -223,11 +223,14 @@ _UPPER = np.array([name.startswith(("eye", "brow")) for name in _NAMES])
 _OPENING = np.array([name.startswith(("jawOpen", "mouthUpperUp", "mouthLowerDown", "mouthFunnel")) for name in _NAMES])
 _PRESSING = np.array([name.startswith(("mouthPress", "mouthRoll", "mouthShrug")) for name in _NAMES])
 _SPREADING = np.array([name.startswith(("mouthSmile", "mouthStretch", "mouthDimple")) for name in _NAMES])
+# Lips are moved apart by no more than this, cm, so that speech stays as smooth as it was.
+MOST_OPENING_CM = 0.3
 _SIDE = np.array([name.endswith("Left") - float(name.endswith("Right")) for name in _NAMES])
 # Faces are a little uneven (posed expressions are stronger on the left: Sackeim, Gur and Saucy 1978), and waver.
 UNEVEN, WAVER, WAVER_HZ = 0.06, 0.12, 0.35
-# How much of a mouth corner's pose is given up while speaking, and of spreading in a fully rounded mouth.
-SPEAKING_SHARE, PUCKER_SHARE, FUNNEL_SHARE = 0.2, 0.65, 0.35
+# How much of the mouth's pose is given up while speaking, how much of what presses lips, and of spreading in a fully
+# rounded mouth.
+SPEAKING_SHARE, PRESSING_SHARE, PUCKER_SHARE, FUNNEL_SHARE = 0.2, 0.9, 0.65, 0.35
 
 
 def pose_of(strengths, time_s, *, seed, activity):
@@ -251,7 +254,8 @@ def pose_of(strengths, time_s, *, seed, activity):
     waver = 1 + WAVER * np.where(_UPPER, brow[:, None], mouth[:, None])
     lasting = np.random.default_rng([seed, 23]).uniform(0.3, 1.0)
     uneven = 1 + UNEVEN * _SIDE * (lasting + 0.5 * side[:, None])
-    quieter = np.where(_UPPER, 1.0, 1 - SPEAKING_SHARE * np.asarray(activity)[:, None])
+    given_up = np.where(_UPPER, 0.0, np.where(_PRESSING, PRESSING_SHARE, SPEAKING_SHARE))
+    quieter = 1 - given_up * np.asarray(activity)[:, None]
     return np.clip(pose * np.clip(waver, 0.6, 1.4) * uneven * quieter, 0, 1)
 
 
@@ -264,16 +268,15 @@ def blend(motion, pose):
 
     Returns:
         Motion. Lips that touched touch: the pose moves the lip gap of an average head by nothing where lips meet,
-        and by all it wants where they are well apart.
+        and by up to 0.3 cm where they are well apart.
     """
     given = motion.columns(_NAMES).astype(np.float64)
     gap = lip_gap_cm(motion)
-    free = openness(gap)[:, None]
     rounded = PUCKER_SHARE * motion.column("mouthPucker") + FUNNEL_SHARE * motion.column("mouthFunnel")
-    share = np.where(_OPENING, free, np.where(_PRESSING, 1 - 0.7 * free, 1.0))
-    share = share * np.where(_SPREADING, np.clip(1 - rounded, 0.2, 1)[:, None], 1.0)
-    added = pose * share
-    mixed = motion.with_columns(dict(zip(_NAMES, (given + added * (1 - given)).T, strict=True)))
-    opened = (lip_gap_cm(mixed) - gap) * (1 - free[:, 0])
-    closing = mixed.column("mouthClose") + np.maximum(opened, 0) / CLOSE_CM
+    free = openness(gap)
+    share = np.where(_OPENING, free[:, None], np.where(_SPREADING, np.clip(1 - rounded, 0.2, 1)[:, None], 1.0))
+    mixed = motion.with_columns(dict(zip(_NAMES, (given + pose * share * (1 - given)).T, strict=True)))
+    opened = np.maximum(lip_gap_cm(mixed) - gap, 0)
+    wanted = free * MOST_OPENING_CM * np.tanh(opened / MOST_OPENING_CM)
+    closing = mixed.column("mouthClose") + np.maximum(opened - wanted, 0) / CLOSE_CM
     return mixed.with_columns({"mouthClose": np.clip(closing, 0, 1)})

@@ -27,7 +27,7 @@ sadness     browInnerUp .85  browDown .15  mouthFrown .75  mouthShrugLower .3  e
 anger       browDown .95  eyeWide .25  eyeSquint .4  noseSneer .25  mouthPress .35  mouthRollLower .1  mouthRollUpper .1  mouthFrown .25  mouthLowerDown .22  mouthUpperUp .12  jawForward .12
 surprise    browInnerUp .85  browOuterUp .85  eyeWide .75  jawOpen .1
 disgust     noseSneer .7  mouthUpperUp .3  mouthFrown .35  browDown .5  eyeSquint .45  cheekSquint .4  mouthShrugLower .3  mouthLowerDown .12
-fear        browInnerUp .95  browOuterUp .4  browDown .3  eyeWide .8  eyeSquint .15  mouthStretch .6  mouthLowerDown .18  mouthFrown .15  jawOpen .04
+fear        browInnerUp .95  browOuterUp .4  browDown .3  eyeWide .8  eyeSquint .15  mouthStretch .7  mouthLowerDown .18  jawOpen .04
 contempt    mouthSmileLeft .5  mouthDimpleLeft .6  mouthDimpleRight .1  cheekSquintLeft .25  eyeSquint .2  eyeBlink .12  browOuterUpRight .3
 amusement   mouthSmile .75  cheekSquint .8  eyeSquint .45  mouthUpperUp .22  mouthDimple .15  browInnerUp .1  jawOpen .05
 amazement   browInnerUp .75  browOuterUp .8  eyeWide .7  mouthSmile .3  cheekSquint .15  jawOpen .1

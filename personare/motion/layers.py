@@ -93,7 +93,7 @@ class LayerStream:
 
     def hear(self, samples):
         """Take sound, (n,) float32 at rate_hz, before the frames it belongs to are applied."""
-        if self._voice is not None and self.layers != replace(STILL, seed=self.layers.seed):
+        if self._voice is not None:
             self._voice.hear(samples)
 
     def feel(self, mixture):
@@ -119,8 +119,13 @@ class LayerStream:
         """
         still = self.layers == replace(STILL, seed=self.layers.seed)
         plain = self._track.silent and self._articulation == 1
-        if not len(motion) or (still and plain):
+        if not len(motion):
+            return motion
+        if still and plain:
+            # Feelings may still come, so the clocks go on.
             self._frame += len(motion)
+            if self._voice is not None:
+                self._voice.frames(len(motion))
             return motion
         if not set(motion.space.columns) >= HELD_COLUMNS:
             if not plain:
