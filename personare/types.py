@@ -177,7 +177,11 @@ class Material:
         roughness: 0 mirror .. 1 matt.
         specular: reflectance at normal incidence, 0..1 (0.04 for most things, 0.028 for skin).
         scatter: 0..1, how far light wraps past the terminator (skin about 0.5).
-        texture: (h, w, 3) uint8 sRGB, sampled with uv, first row at v = 1; None for none.
+        texture: (h, w, 3 or 4) uint8 sRGB, sampled with uv, first row at v = 1; a fourth channel says how opaque
+            it is. Or a function that returns one, the same array each time, so that it may be made when it is
+            needed; None for none.
+        relief: metres by which white of the texture stands above black.
+        strands: 0..1, how far highlights run across strands along which v grows, as on hair.
     """
 
     name: str
@@ -185,7 +189,13 @@ class Material:
     roughness: float = 0.5
     specular: float = 0.04
     scatter: float = 0.0
-    texture: np.ndarray | None = None
+    texture: np.ndarray | Callable[[], np.ndarray] | None = None
+    relief: float = 0.0
+    strands: float = 0.0
+
+    def picture(self):
+        """The texture itself, (h, w, 3 or 4) uint8, or None."""
+        return self.texture() if callable(self.texture) else self.texture
 
 
 @dataclass(frozen=True, eq=False)

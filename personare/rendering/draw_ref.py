@@ -1,37 +1,48 @@
-"""The kernels of draw.py and shade.py in NumPy: the fallback where numba cannot be imported, and the tests' measure."""
+"""The kernels of draw.py, fragments.py and shade.py in NumPy: the fallback where numba cannot be imported, and the tests' measure."""
 
 import numpy as np
 
 from personare.rendering.light import TONE_LIMIT, TONE_STEPS
 from personare.rendering.raster_ref import FIRST, SAMPLE_X, SAMPLE_Y, sample_keys_ref
+from personare.rendering.shadow_ref import cast_ref, light_reaching_ref
+from personare.rendering.texture_ref import footprint_ref, laid_textures_ref, mixed_ref, slope_ref
 
-# The constants of draw.py and shade.py, repeated here because this file must not import numba.
+# The constants of fragments.py and shade.py, repeated here because this file must not import numba.
 FLATTEST_COSINE = np.float32(0.75)
 WRAP = np.array([0.90, 0.50, 0.35], np.float32)
 SHARPEST = np.float32(0.02)
+BLEED, BROADER, LEAN = np.array([0.9, 0.30, 0.15], np.float32), np.float32(2.0), np.float32(0.6)
 
 _BAND_PIXELS = 2**18
 
 
-def draw_ref(screen, nearness, triangles, attributes, uv, triangle_material, materials, textures, texels, two_sided,
-             view, lamps, ambient, backdrop, tones, facets, picture):
+def draw_ref(points, screen, nearness, triangles, attributes, uv, triangle_material, materials, textures, texels,
+             two_sided, casts, view, lamps, ambient, backdrop, tones, frame, facets, heights, picture):
     """draw.draw; facets is not used."""
     h, w = picture.shape[:2]
+    if len(heights):
+        cast_ref(points, nearness, triangles, casts, frame, heights)
+    laid = laid_textures_ref(points, screen, triangles, uv, textures, triangle_material)
+    opacity = _opacity(screen, nearness, triangles, uv, triangle_material, materials, textures, texels, laid)
     rows = max(1, _BAND_PIXELS // w)
     for first in range(0, h, rows):
         count = min(rows, h - first)
-        keys = sample_keys_ref(screen, nearness, triangles, two_sided, w, first, count)
+        keys = sample_keys_ref(screen, nearness, triangles, two_sided, w, first, count, opacity)
         found = collect_ref(keys, first, triangles, attributes, triangle_material, view[4])
         if not len(found[0]):
             continue
         row, column, t, x, y, weight = found
         of, front = shares_ref(screen, nearness, triangles[t], x, y)
         looks = np.einsum("nkc,nk->nc", attributes[triangles[t]], of)
-        material = triangle_material[t]
-        albedo = looks[:, 4:7] * paint_ref(triangles[t], of, uv, textures[material], texels)
+        material = materials[triangle_material[t]]
         ray = np.stack([(view[1] - x.astype(np.float32) * view[3]) * view[0],
                         (y.astype(np.float32) * view[3] - view[2]) * view[0], np.ones(len(x), np.float32)], 1)
-        light = light_ref(looks[:, :3] * front[:, None], albedo, looks[:, 3], materials[material], ray, lamps, ambient)
+        at = np.einsum("nkc,nk->nc", uv[triangles[t]], of)
+        color, normal, strand = paint_ref(looks[:, :3] * front[:, None], at, material, textures[triangle_material[t]],
+                                          texels, [k[t] for k in laid])
+        lit = light_reaching_ref(normal, ray, looks[:, 7], frame, heights) if len(heights) else None
+        light = light_ref(normal, looks[:, 4:7] * color, looks[:, 3], material, ray, lamps, ambient, lit=lit,
+                          strand=strand)
         line = np.zeros((count, w, 4), np.float32)
         np.add.at(line, (row, column), np.concatenate([light, np.ones((len(t), 1), np.float32)], 1) * weight[:, None])
         covered = line[..., 3] > 0
@@ -39,6 +50,23 @@ def draw_ref(screen, nearness, triangles, attributes, uv, triangle_material, mat
         mixed = line[covered, :3] + (1 - line[covered, 3:]) * backdrop[band][covered]
         step = np.nan_to_num(mixed * np.float32(TONE_STEPS / TONE_LIMIT) + np.float32(0.5))
         picture[band][covered] = tones[np.clip(step, 0, TONE_STEPS - 1).astype(np.int64)]
+
+
+def _opacity(screen, nearness, triangles, uv, triangle_material, materials, textures, texels, laid):
+    """What sample_keys_ref asks for, or None where no texture has holes."""
+    masked = materials[triangle_material, 5] > 0
+    if not masked.any():
+        return None
+
+    def opacity(t, x, y):
+        share = np.ones(len(t), np.float32)
+        holes = np.flatnonzero(masked[t])
+        t = t[holes]
+        of, _ = shares_ref(screen, nearness, triangles[t], x[holes], y[holes])
+        at = np.einsum("nkc,nk->nc", uv[triangles[t]], of)
+        share[holes] = mixed_ref(texels, footprint_ref(textures[triangle_material[t]], laid[0][t], at))[:, 3]
+        return share
+    return opacity
 
 
 def collect_ref(keys, first_row, triangles, attributes, triangle_material, steepest):
@@ -80,28 +108,30 @@ def shares_ref(screen, nearness, corners, x, y):
     return of / of.sum(axis=1, keepdims=True), front
 
 
-def paint_ref(corners, of, uv, texture, texels):
-    """draw.paint: (n, 3) float32 colour of the texture at each fragment, 1 where there is none."""
-    paint = np.ones((len(corners), 3), np.float32)
-    has = texture[:, 1] > 0
-    start, w, h = texture[has].T
-    u, v = np.einsum("nkc,nk->cn", uv[corners[has]], of[has])
-    x, y = np.clip(u * w - 0.5, 0, w - 1), np.clip((1 - v) * h - 0.5, 0, h - 1)
-    x0, y0 = x.astype(np.int64), y.astype(np.int64)
-    x1, y1 = np.minimum(x0 + 1, w - 1), np.minimum(y0 + 1, h - 1)
-    across, down = (x - x0)[:, None], (y - y0)[:, None]
+def paint_ref(normal, uv, material, textures, texels, laid):
+    """fragments.paint: (n, 3) colour, 1 where there is no texture, normals in relief, and strands (n, 4)."""
+    color, normal, strand = np.ones((len(uv), 3), np.float32), normal.copy(), np.zeros((len(uv), 4), np.float32)
+    has = np.flatnonzero(textures[:, 1] > 0)
+    level, slope_u, slope_v = (k[has] for k in laid)
+    at = footprint_ref(textures[has], level, uv[has])
+    color[has] = mixed_ref(texels, at)[:, :3]
+    size = np.take_along_axis(textures[has], level[:, None] * 3 + np.array([1, 2]), axis=1).T.astype(np.float32)
+    across, down = slope_ref(texels, at) * size * material[has, 3]
+    normal[has] -= across[:, None] * slope_u - down[:, None] * slope_v
+    if (material[has, 4] > 0).any():
+        along = np.cross(normal[has], slope_u)
+        along /= np.sqrt((along * along).sum(axis=1, keepdims=True) + np.float32(1e-20))
+        along = along + LEAN * (color[has, 1:2] - np.float32(0.5)) * normal[has]
+        along /= np.sqrt((along * along).sum(axis=1, keepdims=True) + np.float32(1e-20))
+        strand[has] = np.where(material[has, 4:5] > 0, np.concatenate([along, material[has, 4:5]], 1), 0)
+    return color, normal, strand
 
-    def at(y, x):
-        return texels[(start + (y * w + x) * 3)[:, None] + np.arange(3)]
 
-    paint[has] = ((at(y0, x0) * (1 - across) + at(y0, x1) * across) * (1 - down)
-                  + (at(y1, x0) * (1 - across) + at(y1, x1) * across) * down)
-    return paint
-
-
-def light_ref(normal, albedo, openness, material, ray, lamps, ambient):
+def light_ref(normal, albedo, openness, material, ray, lamps, ambient, *, lit=None, strand=None):
     """shade.light_fragments: (n, 3) float32 light of fragments."""
-    f0, alpha, scatter = material.T
+    f0, alpha, scatter = material.T[:3]
+    lit = np.ones(len(normal), np.float32) if lit is None else lit
+    strand = np.zeros((len(normal), 4), np.float32) if strand is None else strand
     normal = normal / np.sqrt((normal * normal).sum(axis=1, keepdims=True) + np.float32(1e-20))
     ray = ray / np.sqrt((ray * ray).sum(axis=1, keepdims=True))
     facing = np.maximum((normal * ray).sum(axis=1), 0)
@@ -115,14 +145,22 @@ def light_ref(normal, albedo, openness, material, ray, lamps, ambient):
         cosine = (normal * lamp[:3]).sum(axis=1)
         half = ray + lamp[:3]
         squared = (half * half).sum(axis=1) + np.float32(1e-6)
-        across = np.maximum((normal * half).sum(axis=1), 0)
-        wide = np.minimum(alpha + lamp[6] * np.float32(1 / 3), 1)
-        spread = across * across * (wide * wide - 1) / squared + 1
-        toward = np.maximum(0.25 * squared, 0.1)
-        shine = gloss * wide * wide / (spread * spread * toward) * np.maximum(cosine, 0)
+        across = np.maximum((normal * half).sum(axis=1), 0) ** 2
+        across = across + strand[:, 3] * (squared - (strand[:, :3] * half).sum(axis=1) ** 2 - across)
+        sharp = np.minimum(alpha + lamp[6] * np.float32(1 / 3), 1)
+        lobes = ((1 - scatter) * _lobe(across / squared, sharp)
+                 + scatter * _lobe(across / squared, np.minimum(BROADER * sharp, 1)))
+        shine = gloss * lobes / np.maximum(0.25 * squared, 0.1) * np.maximum(cosine, 0)
         wrap = scatter[:, None] * WRAP + SHARPEST
-        light = light + lamp[3:6] * (albedo * wrapped_ref(cosine[:, None], wrap) + shine[:, None])
+        dark = (lamp[7] * (1 - lit))[:, None]
+        is_open = (1 - dark) * (1 + scatter[:, None] * BLEED * dark)
+        light = light + lamp[3:6] * is_open * (albedo * wrapped_ref(cosine[:, None], wrap) + shine[:, None])
     return light.astype(np.float32)
+
+
+def _lobe(across, alpha):
+    """GGX of a squared cosine, not scaled."""
+    return alpha**2 / (across * (alpha**2 - 1) + 1) ** 2
 
 
 def wrapped_ref(cosine, wrap):

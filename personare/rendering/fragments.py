@@ -8,10 +8,32 @@ import numpy as np
 
 from personare.rendering.compiled import inlined
 from personare.rendering.raster import FIRST, SAMPLE_X, SAMPLE_Y
-from personare.rendering.shade import ALPHA, F0, NX, NY, NZ, OPEN, SCATTER, VX, VY, B, G, R
+from personare.rendering.shade import (
+    ALPHA,
+    DEPTH,
+    F0,
+    LIT,
+    NX,
+    NY,
+    NZ,
+    OPEN,
+    SCATTER,
+    STRANDS,
+    TX,
+    TY,
+    TZ,
+    VX,
+    VY,
+    B,
+    G,
+    R,
+)
+from personare.rendering.texture import footprint, mixed, shares, slope_at
 
 # Two triangles of one smooth surface have normals less than about 40 degrees apart.
 FLATTEST_COSINE = np.float32(0.75)
+# How far a strand leans off the surface for each unit of its shade, which breaks the highlight up.
+LEAN = np.float32(0.6)
 
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 _LOW_WORD = np.int64(2**32 - 1)
@@ -44,7 +66,7 @@ def collect(samples, first, low, high, row, facets, steepest, fragments, weights
         first: position of the first key of the row.
         low, high: first and last pixel to look at.
         row: number of the row in the picture.
-        facets: (f, 16) float32, from raster.list_triangles.
+        facets: (f, 24) float32, from raster.list_triangles.
         steepest: largest relative change of depth inside a pixel of one surface.
         fragments: (4 * w, 4) int32 out: column, triangle, and the point to look at in 1/256 pixel.
         weights: (4 * w,) float32 out, share of the pixel.
@@ -99,21 +121,6 @@ def collect_edge(keys, column, row, n, fragments, weights):
 
 
 @inlined
-def texel(texels, first, w, h, u, v):
-    """Linear light of one channel, bilinear; first is the position of its first value. Past 0..1 the rim goes on."""
-    x, y = u * np.float32(w) - _HALF, (_ONE - v) * np.float32(h) - _HALF
-    x, y = min(max(x, _ZERO), np.float32(w - 1)), min(max(y, _ZERO), np.float32(h - 1))
-    x0, y0 = np.int64(x), np.int64(y)
-    x1, y1 = min(x0 + 1, w - 1), min(y0 + 1, h - 1)
-    across, down = x - np.float32(x0), y - np.float32(y0)
-    upper = (texels[first + (y0 * w + x0) * 3] * (_ONE - across)
-             + texels[first + (y0 * w + x1) * 3] * across)
-    lower = (texels[first + (y1 * w + x0) * 3] * (_ONE - across)
-             + texels[first + (y1 * w + x1) * 3] * across)
-    return upper * (_ONE - down) + lower * down
-
-
-@inlined
 def interpolate(fragments, start, count, triangles, attributes, facets, materials, view, batch):
     """Look up what the lighting needs at `count` fragments from `start` on. The other arrays are those of draw."""
     for n in range(count):
@@ -133,28 +140,14 @@ def interpolate(fragments, start, count, triangles, attributes, facets, material
         batch[F0 + n], batch[ALPHA + n], batch[SCATTER + n] = materials[m, 0], materials[m, 1], materials[m, 2]
         batch[VX + n] = (view[1] - x * view[3]) * view[0]
         batch[VY + n] = (y * view[3] - view[2]) * view[0]
+        batch[DEPTH + n] = attributes[a, 7] * of_a + attributes[b, 7] * of_b + attributes[c, 7] * of_c
+        batch[LIT + n] = 1
+        batch[TX + n] = batch[TY + n] = batch[TZ + n] = batch[STRANDS + n] = 0
 
 
 @inlined
-def shares(facets, t, x, y):
-    """Share of each corner of a triangle at a point, 1/256 pixel, correct in perspective.
-
-    A point outside, where a neighbour holds the middle of the pixel, counts as a point of the edge.
-    """
-    of_a = facets[t, 4] + (facets[t, 5] * x + facets[t, 6] * y)
-    of_b = facets[t, 7] + (facets[t, 8] * x + facets[t, 9] * y)
-    of_c = facets[t, 10] + (facets[t, 11] * x + facets[t, 12] * y)
-    of_a = of_a if of_a > _ZERO else _ZERO
-    of_b = of_b if of_b > _ZERO else _ZERO
-    of_c = of_c if of_c > _ZERO else _ZERO
-    # The smallest number keeps a sliver on which all three round to nothing from dividing by it.
-    scale = _ONE / (of_a + of_b + of_c + np.float32(1e-30))
-    return of_a * scale, of_b * scale, of_c * scale
-
-
-@inlined
-def paint(fragments, start, count, triangles, uv, facets, textures, texels, batch):
-    """Multiply the colour of those fragments whose material has a texture with it."""
+def paint(fragments, start, count, triangles, uv, facets, materials, textures, texels, batch):
+    """Colour, relief and strands of those fragments whose material has a texture."""
     for n in range(count):
         i = start + n
         t = np.uint32(fragments[i, 1])
@@ -164,7 +157,33 @@ def paint(fragments, start, count, triangles, uv, facets, textures, texels, batc
             of_a, of_b, of_c = shares(facets, t, np.float32(fragments[i, 2]), np.float32(fragments[i, 3]))
             u = uv[a, 0] * of_a + uv[b, 0] * of_b + uv[c, 0] * of_c
             v = uv[a, 1] * of_a + uv[b, 1] * of_b + uv[c, 1] * of_c
-            first, w, h = textures[m, 0], textures[m, 1], textures[m, 2]
-            batch[R + n] *= texel(texels, first, w, h, u, v)
-            batch[G + n] *= texel(texels, first + 1, w, h, u, v)
-            batch[B + n] *= texel(texels, first + 2, w, h, u, v)
+            level = np.int64(facets[t, 14])
+            at = footprint(textures, m, level, u, v)
+            green = mixed(texels, at, np.uint64(1))
+            batch[R + n] *= mixed(texels, at, np.uint64(0))
+            batch[G + n] *= green
+            batch[B + n] *= mixed(texels, at, np.uint64(2))
+            if materials[m, 3] > 0:
+                k = np.uint64(3 * level)
+                across, down = slope_at(texels, at)
+                across *= np.float32(textures[m, k + _I1]) * materials[m, 3]
+                down *= np.float32(textures[m, k + _I2]) * materials[m, 3]
+                batch[NX + n] -= across * facets[t, 16] - down * facets[t, 19]
+                batch[NY + n] -= across * facets[t, 17] - down * facets[t, 20]
+                batch[NZ + n] -= across * facets[t, 18] - down * facets[t, 21]
+            if materials[m, 4] > 0:
+                lay_strand(batch, n, facets, t, green, materials[m, 4])
+
+
+@inlined
+def lay_strand(batch, n, facets, t, shade, strands):
+    """Direction of a strand, at right angles to the normal and to where u grows; light strands lean outwards."""
+    x, y, z = batch[NX + n], batch[NY + n], batch[NZ + n]
+    u, v, w = facets[t, 16], facets[t, 17], facets[t, 18]
+    tx, ty, tz = y * w - z * v, z * u - x * w, x * v - y * u
+    scale = _ONE / np.sqrt(tx * tx + ty * ty + tz * tz + np.float32(1e-20))
+    lean = LEAN * (shade - _HALF)
+    tx, ty, tz = tx * scale + lean * x, ty * scale + lean * y, tz * scale + lean * z
+    scale = _ONE / np.sqrt(tx * tx + ty * ty + tz * tz + np.float32(1e-20))
+    batch[TX + n], batch[TY + n], batch[TZ + n] = tx * scale, ty * scale, tz * scale
+    batch[STRANDS + n] = strands

@@ -9,7 +9,7 @@ import numpy as np
 from personare.errors import InputError
 from personare.rendering.camera import frame_face
 from personare.rendering.light import light_named
-from personare.rendering.scene import build_scene
+from personare.rendering.scene import FACET_COLUMNS, build_scene
 
 # Frames evaluated and drawn as one task: enough to read the shapes of a face once for several frames, few enough that
 # the pictures of one task stay below 2 million pixels. It depends on nothing else, least of all on the threads.
@@ -42,7 +42,7 @@ def render_frames(face, motion, *, camera=None, light="studio", size=(512, 512),
         raise InputError("threads", expected="a whole number above 0", got=repr(threads), remedy="pass 1 or more")
     if camera is None:
         camera = frame_face(face, size)
-    scene = build_scene(face.surface, camera, light_named(light), two_sided=two_sided)
+    scene = build_scene(face.surface, face.neutral(), camera, light_named(light), two_sided=two_sided)
     return _drawn_ahead(face, motion, scene, count)
 
 
@@ -74,15 +74,16 @@ def _draw_slice(face, motion, scene):
     v = vertices.shape[1]
     points, screen = np.empty((v, 3), np.float32), np.zeros((v, 2), np.int32)
     nearness, attributes = np.empty(v, np.float32), scene.attributes.copy()
-    facets = np.empty((len(scene.triangles), 16), np.float32)
+    facets = np.empty((len(scene.triangles), FACET_COLUMNS), np.float32)
+    heights = np.empty((scene.shadow_size, scene.shadow_size), np.float32)
     pictures = []
     for frame in vertices:
         project(np.ascontiguousarray(frame), scene.camera_from_world, scene.lens, points, screen, nearness)
         vertex_normals(points, scene.welded, scene.weld, attributes)
         picture = scene.picture.copy()
-        draw(screen, nearness, scene.triangles, attributes, scene.uv, scene.triangle_material, scene.materials,
-             scene.textures, scene.texels, scene.two_sided, scene.view, scene.lamps, scene.ambient, scene.backdrop,
-             scene.tones, facets, picture)
+        draw(points, screen, nearness, scene.triangles, attributes, scene.uv, scene.triangle_material, scene.materials,
+             scene.textures, scene.texels, scene.two_sided, scene.casts, scene.view, scene.lamps, scene.ambient,
+             scene.backdrop, scene.tones, scene.shadow_frame, facets, heights, picture)
         pictures.append(picture)
     return pictures
 

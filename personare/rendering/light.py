@@ -21,11 +21,13 @@ class Lamp:
         towards: direction to the lamp in camera axes: +x right in the picture, +y up, +z to the viewer.
         color: linear RGB, light on a surface that faces the lamp; white skin shows it unchanged.
         size_rad: half the angle it fills; widens its highlights.
+        shadow: how dark its shadow is, 0..1; only the first lamp of a Light throws one.
     """
 
     towards: tuple[float, float, float]
     color: tuple[float, float, float]
     size_rad: float = 0.1
+    shadow: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Light:
 STUDIO = Light(
     "studio",
     lamps=(
-        Lamp((-0.66, 0.58, 0.58), (1.03, 0.95, 0.86), size_rad=0.22),  # key: large, warm, from the upper left
+        Lamp((-0.66, 0.58, 0.58), (1.03, 0.95, 0.86), size_rad=0.22, shadow=0.9),  # key: large, warm, upper left
         Lamp((0.80, 0.08, 0.65), (0.17, 0.19, 0.225), size_rad=0.35),  # fill: weak, cool, opposite
         Lamp((0.55, 0.38, -0.75), (1.00, 1.06, 1.16), size_rad=0.15),  # rim: from behind, parts hair from backdrop
     ),
@@ -119,12 +121,14 @@ def tone_table(shoulder):
 
 
 def lamp_table(light):
-    """(lamps, 8) float32: unit direction, colour, size, 0."""
+    """(lamps, 8) float32: unit direction, colour, size, darkness of the first one's shadow."""
     table = np.zeros((len(light.lamps), 8), np.float32)
     for row, lamp in zip(table, light.lamps, strict=True):
         row[:3] = np.divide(lamp.towards, math.hypot(*lamp.towards))
         row[3:6] = lamp.color
         row[6] = lamp.size_rad
+    if light.lamps:
+        table[0, 7] = light.lamps[0].shadow
     return table
 
 

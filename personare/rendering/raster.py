@@ -8,6 +8,7 @@ grid, each on a row of its own, so near-horizontal and near-vertical edges get f
 import numpy as np
 
 from personare.rendering.compiled import compiled, inlined
+from personare.rendering.texture import alpha_at, lay_texture
 
 # Fixed-point units in a pixel, and how far (in pixels) a vertex may lie outside. Edge functions multiply two
 # differences below 2 * 2**20 * 2**8 = 2**29, which leaves 64-bit integers room to spare.
@@ -17,6 +18,9 @@ GUARD_PX = 2.0**20
 # The standard rotated grid, x and y of each sample in 1/256 pixel, ordered by y.
 SAMPLE_X = (96, 224, 32, 160)
 SAMPLE_Y = (32, 96, 160, 224)
+
+# A sample shows a surface with holes where it is more opaque than this, so of four as many as it is opaque.
+THRESHOLDS = (np.float32(0.625), np.float32(0.125), np.float32(0.875), np.float32(0.375))
 
 # Positions of the 16 samples of 4 neighbouring pixels, which are tested at once.
 LANE_X = np.array([256 * pixel + x for pixel in range(4) for x in SAMPLE_X], np.int32)
@@ -71,9 +75,11 @@ def vertex_normals(points, welded, weld, attributes):
         points: (v, 3) float32.
         welded: (f, 3) int32 triangles over the first vertex at each place.
         weld: (v,) int32, that first vertex.
-        attributes: (v, 8) float32; columns 0..2 out, (0, 0, 1) where no triangle gives a direction.
+        attributes: (v, 8) float32; columns 0..2 out, (0, 0, 1) where no triangle gives a direction, and 7, the
+            depth.
     """
     for i in range(points.shape[0]):
+        attributes[i, 7] = -points[i, 2]
         attributes[i, 0] = attributes[i, 1] = attributes[i, 2] = 0
     for t in range(welded.shape[0]):
         a, b, c = np.uint32(welded[t, 0]), np.uint32(welded[t, 1]), np.uint32(welded[t, 2])
@@ -151,8 +157,9 @@ def bin_triangles(screen, nearness, triangles, two_sided, width, height, band_ro
 
 
 @compiled("void(int32[:,::1], int64[::1], int64[::1], int32[::1], int32[:,::1], float32[:,::1], int32[::1],"
-          "float32[:,::1])")
-def list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, facets):
+          "float32[:,::1], int32[:,::1], float32[:,::1], int64[:,::1], float32[:,::1])")
+def list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, points, screen, uv,
+                   textures, facets):
     """Fill the lists of all bands, each in the order of the triangles.
 
     Args:
@@ -160,7 +167,10 @@ def list_triangles(reach, starts, filled, listed, triangles, attributes, triangl
         filled: (bands,) int64 scratch.
         listed: (n,) int32 out, triangle numbers.
         triangles, attributes, triangle_material: as in draw.
-        facets: (f, 16) float32 out, columns 0..3: normal at the first corner and material of what is listed.
+        points: (v, 3) float32, camera space.
+        screen, uv, textures: as in draw.
+        facets: (f, 24) float32 out, columns 0..3: normal at the first corner and material of what is listed, and how
+            its texture lies.
     """
     filled[:] = 0
     for t in range(reach.shape[0]):
@@ -172,6 +182,10 @@ def list_triangles(reach, starts, filled, listed, triangles, attributes, triangl
             a = np.uint32(triangles[t, 0])
             facets[t, 0], facets[t, 1], facets[t, 2] = attributes[a, 0], attributes[a, 1], attributes[a, 2]
             facets[t, 3] = triangle_material[t]
+            m = np.uint32(triangle_material[t])
+            if textures[m, 1] > 0:
+                b, c = np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
+                lay_texture(facets, t, (a, b, c), points, uv, doubled_area(screen, a, b, c), textures, m)
 
 
 @inlined
@@ -250,9 +264,46 @@ def share_plane(facets, t, k, right, down, x, y, scale):
     facets[t, k + 2] = down * scale
 
 
+@inlined
+def cover_masked(samples, triangles, t, rows, columns, first_row, width, at, right, down, plane, limits, mask):
+    """Draw a triangle whose texture has holes: of the four samples of a pixel as many as it is opaque there.
+
+    Args:
+        samples, first_row, width: as in fill_band.
+        triangles: (f, 3) int32.
+        t: the triangle.
+        rows, columns: first and last to look at; rows are those of the band.
+        at, right, down: edge functions at the upper left corner of the first pixel, and their change.
+        plane: nearness at that corner and its change for 1/256 pixel.
+        limits: as in cover_block.
+        mask: uv, textures, texels and facets, as in draw.
+    """
+    uv, textures, texels, facets = mask
+    corners = (np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2]))
+    m = np.uint32(facets[t, 3])
+    number = FIRST - np.int64(t)
+    for row in range(rows[0], rows[1] + 1):
+        for column in range(columns[0], columns[1] + 1):
+            x, y = (column - columns[0]) * 256, (row - rows[0]) * 256
+            opaque = np.float32(-1)
+            for s in range(4):
+                sx, sy = x + SAMPLE_X[s], y + SAMPLE_Y[s]
+                if ((at[0] + sx * right[0] + sy * down[0]) | (at[1] + sx * right[1] + sy * down[1])
+                        | (at[2] + sx * right[2] + sy * down[2])) >= 0:
+                    if opaque < 0:
+                        opaque = alpha_at(facets, t, corners, uv, textures, texels, m, column * 256 + 128,
+                                          (row + first_row) * 256 + 128)
+                    if opaque > THRESHOLDS[s]:
+                        z = plane[0] + (plane[1] * np.float32(sx) + plane[2] * np.float32(sy))
+                        z = min(max(z, limits[0]), limits[1])
+                        i = np.uint64((row * (width + 4) + column) * 4 + s)
+                        samples[i] = max(samples[i], (bits(z) << 32) | number)
+
+
 @compiled("void(int32[:,::1], float32[::1], int32[:,::1], int32[::1], int64, int64, int64, int64, int64,"
-          "int64[::1], int64[::1], float32[:,::1])")
-def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row, row_count, samples, touched, facets):
+          "int64[::1], int64[::1], float32[:,::1], int64[:,::1], uint16[::1], float32[:,::1], float32[:,::1])")
+def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row, row_count, samples, touched,
+              uv, textures, texels, materials, facets):
     """Draw the listed triangles into the samples of one band of pixel rows.
 
     Args:
@@ -263,7 +314,8 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
         samples: (row_count * (w + 4) * 4,) int64 in and out, keys as in cover_block, four to a pixel, 0 for
             none; the four pixels right of the picture are scratch.
         touched: (2,) int64 out, first and last pixel column that may hold something.
-        facets: (f, 16) float32 out, columns 4..13: share_plane of each corner, and 1 for a triangle seen from its
+        uv, textures, texels, materials: as in draw.
+        facets: (f, 24) float32 out, columns 4..13: share_plane of each corner, and 1 for a triangle seen from its
             front, else -1.
     """
     leftmost, rightmost = np.int64(width), np.int64(-1)
@@ -300,6 +352,12 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
         share_plane(facets, t, 7 if front else 10, right[0], down[0], ax, ay, nearness[c] * share)
         facets[t, 13] = 1 if front else -1
         leftmost, rightmost = min(leftmost, low), max(rightmost, high)
+        if materials[np.uint32(facets[t, 3]), 5] > 0:
+            near = corner + rise_y * np.float32((row_low + first_row - top) * 256)
+            cover_masked(samples, triangles, t, (row_low, row_high), (low, high), first_row, width,
+                         (in_a, in_b, in_c), right, down, (near, rise_x, rise_y), limits,
+                         (uv, textures, texels, facets))
+            continue
         for row in range(row_low, row_high + 1):
             at_a, at_b, at_c = in_a, in_b, in_c
             near = corner + rise_y * np.float32((row + first_row - top) * 256)

@@ -6,6 +6,7 @@ import numpy as np
 GUARD_PX = 2.0**20
 SAMPLE_X, SAMPLE_Y = np.array([96, 224, 32, 160]), np.array([32, 96, 160, 224])
 FIRST = 2**31 - 1
+THRESHOLDS = np.array([0.625, 0.125, 0.875, 0.375], np.float32)
 
 # Pixels tested at once: their 4 samples in about ten int64 arrays stay below 32 MB.
 _CHUNK_PIXELS = 2**16
@@ -37,10 +38,15 @@ def vertex_normals_ref(points, welded, weld, attributes):
     length = np.linalg.norm(total, axis=1, keepdims=True)
     unit = np.where(length > 0, total / np.where(length > 0, length, 1), (0, 0, 1))
     attributes[:, :3] = unit[weld]
+    attributes[:, 7] = -points[:, 2]
 
 
-def sample_keys_ref(screen, nearness, triangles, two_sided, width, first_row, row_count):
+def sample_keys_ref(screen, nearness, triangles, two_sided, width, first_row, row_count, opacity=None):
     """The sample keys that raster.fill_band leaves, by testing every pixel of every triangle's box.
+
+    Args:
+        opacity: function of (n,) triangles and the (n,) x and y of a point in each, in 1/256 pixel, that returns how
+            opaque they are there; None where no texture has holes.
 
     Returns:
         (row_count, w, 4) int64 keys, 0 where nothing is drawn.
@@ -64,7 +70,7 @@ def sample_keys_ref(screen, nearness, triangles, two_sided, width, first_row, ro
         stop = max(start + 1, int(np.searchsorted(ends, before + _CHUNK_PIXELS, side="right")))
         line = np.repeat(np.arange(start, stop), widths[start:stop])
         column = np.arange(len(line)) - (ends - widths)[line] + before + columns[0][which[line]]
-        _cover(keys, which[line], row[line], column, first_row, setup)
+        _cover(keys, which[line], row[line], column, first_row, setup, opacity)
         start = stop
     return keys
 
@@ -79,7 +85,7 @@ def _drawn(screen, nearness, triangles, two_sided):
     return corners[keep], np.flatnonzero(keep)
 
 
-def _cover(keys, which, row, column, first_row, setup):
+def _cover(keys, which, row, column, first_row, setup, opacity):
     """Test the four samples of some pixels against a triangle each, and keep the greater keys."""
     corners, near, numbers, low = setup
     x, y = column[:, None] * 256 + SAMPLE_X, row[:, None] * 256 + SAMPLE_Y
@@ -90,6 +96,9 @@ def _cover(keys, which, row, column, first_row, setup):
         bias = np.where((dy < 0) | ((dy == 0) & (dx > 0)), 0, -1)
         edge = dx[:, None] * (y - start[:, 1:]) - dy[:, None] * (x - start[:, :1]) + bias[:, None]
         inside &= edge >= 0
+    if opacity:
+        share = opacity(numbers[which], column * 256 + 128, row * 256 + 128)
+        inside &= share[:, None] > THRESHOLDS
     pixel, sample = np.nonzero(inside)
     if not len(pixel):
         return

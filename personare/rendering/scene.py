@@ -12,6 +12,20 @@ STEEPEST = 4.0
 # GGX below this alpha is a mirror and its highlight a dot smaller than a pixel.
 _SMOOTHEST_ALPHA = 0.01
 
+# Columns of facets, the scratch that draw wants; texture.py says what they hold.
+FACET_COLUMNS = 24
+
+# Texels along a side of the shadow's map: about 1.3 mm each for a head and its shoulders.
+SHADOW_SIZE = 256
+# The map reaches so much farther than what the picture shows at rest: room for a head that moves.
+_ROOM = 1.25
+
+# Each level of a texture is half the size of the one before; 13 bring 4096 down to 1.
+LEVELS = 13
+
+# Packed textures, newest last; the arrays they were made of are kept with them, so that no id is used again.
+_PACKED, _MOST_PACKED = {}, 2
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -20,13 +34,16 @@ class Scene:
     Args:
         triangles, welded: (f, 3) int32, over all vertices and over the first vertex at each place.
         weld: (v,) int32, that first vertex.
-        attributes: (v, 8) float32: normal (filled in for each frame), openness, linear RGB, 0.
+        attributes: (v, 8) float32: normal (filled in for each frame), openness, linear RGB, depth (likewise).
         uv: (v, 2) float32.
         triangle_material: (f,) int32.
-        materials: (m, 3) float32: reflectance, GGX alpha, scatter.
-        textures: (m, 3) int64: start in texels, width, height; 0 wide for none.
-        texels: (n,) float32 linear RGB.
+        materials: (m, 6) float32: reflectance, GGX alpha, scatter, relief, strands, 1 where the texture has holes.
+        textures: (m, 3 * LEVELS) int64: start in texels, width, height of each level; 0 wide for none.
+        texels: (n,) uint16 linear RGBA.
         two_sided: (f,) bool.
+        casts: (f,) bool, whether a triangle throws shadow; strands do, other sheets with holes do not.
+        shadow_size: texels along a side of the shadow's map, 0 for no shadow.
+        shadow_frame: (12,) float32, from aimed.
         camera_from_world: (4, 4) float64.
         lens: (5,) float64 focal_px, center x, center y, near, far.
         view: (5,) float32 1 / focal_px, center x, center y, 1 / 256, steepest relative depth change of a pixel.
@@ -47,6 +64,9 @@ class Scene:
     textures: np.ndarray
     texels: np.ndarray
     two_sided: np.ndarray
+    casts: np.ndarray
+    shadow_size: int
+    shadow_frame: np.ndarray
     camera_from_world: np.ndarray
     lens: np.ndarray
     view: np.ndarray
@@ -57,11 +77,12 @@ class Scene:
     picture: np.ndarray
 
 
-def build_scene(surface, camera, light, *, two_sided=()):
-    """The Scene of a face's Surface.
+def build_scene(surface, rest, camera, light, *, two_sided=()):
+    """The Scene of a face.
 
     Args:
-        surface: Surface.
+        surface: its Surface.
+        rest: (v, 3) float32, its vertices at rest.
         camera: Camera.
         light: Light.
         two_sided: names of materials whose back is drawn too, such as lashes made of single sheets.
@@ -69,19 +90,58 @@ def build_scene(surface, camera, light, *, two_sided=()):
     names = [material.name for material in surface.materials]
     sides = np.isin(names, list(two_sided)) if names else np.zeros(0, bool)
     weld = _rooted(surface.weld)
-    textures, texels = _packed_textures(surface.materials)
+    pictures = [material.picture() for material in surface.materials]
+    textures, texels = _packed_textures(pictures)
+    materials = _material_table(surface.materials, pictures)
+    lamps = lamp_table(light)
     light_behind = backdrop(light.background, camera.size)
     return Scene(
         triangles=_own(surface.triangles), welded=weld[surface.triangles], weld=weld,
         attributes=_vertex_looks(surface), uv=_own(surface.uv),
-        triangle_material=_own(surface.triangle_material), materials=_material_table(surface.materials),
+        triangle_material=_own(surface.triangle_material), materials=materials,
         textures=textures, texels=texels, two_sided=sides[surface.triangle_material],
+        casts=((materials[:, 5] == 0) | (materials[:, 4] > 0))[surface.triangle_material],
+        shadow_size=SHADOW_SIZE if len(lamps) and lamps[0, 7] > 0 else 0,
+        shadow_frame=aimed(rest, camera, lamps[0, :3]) if len(lamps) else np.zeros(12, np.float32),
         camera_from_world=_own(camera.camera_from_world),
         lens=np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m]),
         view=np.array([1 / camera.focal_px, *camera.center_px, 1 / 256, STEEPEST / camera.focal_px], np.float32),
-        lamps=lamp_table(light), ambient=np.array([*light.sky, *light.ground], np.float32),
+        lamps=lamps, ambient=np.array([*light.sky, *light.ground], np.float32),
         backdrop=_before_toning(light_behind, light.shoulder), tones=tone_table(light.shoulder),
         picture=dithered(srgb(light_behind)))
+
+
+def aimed(rest, camera, towards):
+    """Where the shadow's map lies: it looks from the lamp at what the picture shows at rest.
+
+    It stays where it is, so that shadows of what rests do not flicker.
+
+    Args:
+        rest: (v, 3) float32 world.
+        camera: Camera.
+        towards: (3,) unit direction to the lamp in camera axes.
+
+    Returns:
+        (12,) float32: axes of the map across, down and towards the lamp, its middle, texels in a metre; all in camera
+        space. Texels are 0 where there is nothing to see.
+    """
+    frame = np.zeros(12, np.float32)
+    across = np.cross((0, 1, 0) if abs(towards[1]) < 0.9 else (1, 0, 0), towards)
+    across /= np.linalg.norm(across)
+    frame[:3], frame[3:6], frame[6:9] = across, np.cross(towards, across), towards
+    rest = np.asarray(rest, np.float64)
+    rest = rest[np.isfinite(rest).all(axis=1)]
+    x, y, depth = camera.project(rest).T
+    w, h = camera.size
+    shown = (depth > camera.near_m) & (depth < camera.far_m) & (x >= 0) & (x <= w) & (y >= 0) & (y <= h)
+    if shown.any():
+        points = rest[shown] @ camera.camera_from_world[:3, :3].T + camera.camera_from_world[:3, 3]
+        flat = points @ frame[:6].reshape(2, 3).T
+        low, high = flat.min(axis=0), flat.max(axis=0)
+        reach = (high - low).max()
+        frame[9:11] = (low + high) / 2
+        frame[11] = SHADOW_SIZE / (_ROOM * reach) if reach > 0 else 0
+    return frame
 
 
 def _own(array):
@@ -115,24 +175,55 @@ def _vertex_looks(surface):
     return looks
 
 
-def _material_table(materials):
-    table = np.zeros((len(materials), 3), np.float32)
-    for row, material in zip(table, materials, strict=True):
-        row[:] = material.specular, max(material.roughness**2, _SMOOTHEST_ALPHA), material.scatter
+def _material_table(materials, pictures):
+    table = np.zeros((len(materials), 6), np.float32)
+    for row, material, picture in zip(table, materials, pictures, strict=True):
+        holes = picture is not None and picture.shape[2] == 4
+        row[:] = (material.specular, max(material.roughness**2, _SMOOTHEST_ALPHA), material.scatter, material.relief,
+                  material.strands, holes)
     return table
 
 
-def _packed_textures(materials):
-    """(m, 3) int64 start, width, height and all texels as (n,) float32 linear light."""
-    table, parts, start = np.zeros((len(materials), 3), np.int64), [], 0
-    levels = linear(np.arange(256)).astype(np.float32)
-    for row, material in zip(table, materials, strict=True):
-        if material.texture is not None:
-            h, w = material.texture.shape[:2]
-            parts.append(levels[np.asarray(material.texture, np.uint8)[..., :3]].ravel())
-            row[:] = start, w, h
-            start += parts[-1].size
-    return table, np.concatenate(parts) if parts else np.zeros(3, np.float32)
+def _packed_textures(pictures):
+    """(m, 3 * LEVELS) int64 start, width and height of each level, and all texels as (n,) uint16 linear RGBA.
+
+    A picture that several materials share is stored once.
+    """
+    key = tuple(map(id, pictures))
+    if key in _PACKED:
+        return _PACKED[key][1:]
+    table, parts, start, known = np.zeros((len(pictures), 3 * LEVELS), np.int64), [], 0, {}
+    for row, picture in zip(table, pictures, strict=True):
+        if picture is None:
+            continue
+        if id(picture) not in known:
+            known[id(picture)] = row
+            for level, texels in enumerate(_levels(picture)):
+                row[3 * level:3 * level + 3] = start, texels.shape[1], texels.shape[0]
+                parts.append(texels.ravel())
+                start += texels.size
+        row[:] = known[id(picture)]
+    packed = table, np.concatenate(parts) if parts else np.zeros(4, np.uint16)
+    _PACKED[key] = (list(pictures), *packed)
+    while len(_PACKED) > _MOST_PACKED:
+        _PACKED.pop(next(iter(_PACKED)), None)
+    return packed
+
+
+def _levels(picture):
+    """LEVELS arrays (h, w, 4) uint16, linear; each texel is the mean of four of the level before."""
+    full = np.rint(linear(np.arange(256)) * 65535).astype(np.uint16)
+    h, w, c = picture.shape
+    texels = np.full((h, w, 4), 65535, np.uint16)
+    texels[..., :3] = full[np.asarray(picture, np.uint8)[..., :3]]
+    if c == 4:
+        texels[..., 3] = picture[..., 3].astype(np.uint16) * 257
+    for _ in range(LEVELS):
+        yield texels
+        h, w = max(1, h // 2), max(1, w // 2)
+        total = sum(texels[y:, x:][:2 * h:2, :2 * w:2].astype(np.uint32)
+                    for y in (0, min(1, texels.shape[0] - 1)) for x in (0, min(1, texels.shape[1] - 1)))
+        texels = ((total + 2) >> 2).astype(np.uint16)
 
 
 def _before_toning(light, shoulder):

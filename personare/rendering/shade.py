@@ -9,15 +9,19 @@ from personare.rendering.compiled import compiled, inlined
 
 # Fragments in a batch, and the columns of a batch. Offsets are unsigned constants: that tells LLVM that no index is
 # negative and no two columns overlap, which it needs to use vector instructions.
-# 512 fragments * 19 columns * 4 bytes fit a first-level cache of 48 KiB.
-BATCH = 512
-COLUMNS = 19
-NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, LR, LG, LB, _VZ, _QR, _QG, _QB = (
-    np.uint64(k * BATCH) for k in range(COLUMNS))
+# 384 fragments * 25 columns * 4 bytes fit a first-level cache of 48 KiB.
+BATCH = 384
+COLUMNS = 25
+(NX, NY, NZ, R, G, B, OPEN, F0, ALPHA, SCATTER, VX, VY, DEPTH, LIT, TX, TY, TZ, STRANDS, LR, LG, LB, _VZ, _QR, _QG,
+ _QB) = (np.uint64(k * BATCH) for k in range(COLUMNS))
 
 # How far light of each colour wraps past the terminator at scatter 1: red travels farthest in skin.
 _WRAP_R, _WRAP_G, _WRAP_B = np.float32(0.90), np.float32(0.50), np.float32(0.35)
 _SHARPEST = np.float32(0.02)
+# Light that enters skin beside a shadow comes out in it: how much redder half-shadow is at scatter 1.
+_BLEED_R, _BLEED_G, _BLEED_B = np.float32(0.9), np.float32(0.30), np.float32(0.15)
+# Skin has a second, broader highlight under its oil (d'Eon and Luebke, GPU Gems 3, chapter 14).
+_BROADER = np.float32(2.0)
 
 _ZERO, _QUARTER, _THIRD, _HALF = np.float32(0), np.float32(0.25), np.float32(1 / 3), np.float32(0.5)
 _ONE, _TWO, _FOUR = np.float32(1), np.float32(2), np.float32(4)
@@ -77,8 +81,12 @@ def light_ambient(batch, count, ambient):
 
 
 @inlined
-def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
-    """Add one lamp to a batch: diffuse light with a warm terminator, and a GGX highlight."""
+def light_lamp(batch, count, lx, ly, lz, red, green, blue, size, shadow):
+    """Add one lamp to a batch: diffuse light with a warm terminator, and a GGX highlight of two lobes.
+
+    shadow is how dark its shadow is, 0..1. Along strands the highlight is a cylinder's: it runs across them (Kajiya
+    and Kay, SIGGRAPH 1989).
+    """
     for i in range(count):
         x, y, z = batch[NX + i], batch[NY + i], batch[NZ + i]
         hx, hy, hz = lx + batch[VX + i], ly + batch[VY + i], lz + batch[_VZ + i]
@@ -90,33 +98,45 @@ def light_lamp(batch, count, lx, ly, lz, red, green, blue, size):
         alpha = batch[ALPHA + i] + size * _THIRD
         alpha = alpha if alpha < _ONE else _ONE
         peak = alpha * alpha
+        broad = _BROADER * alpha
+        broad = broad if broad < _ONE else _ONE
+        broad *= broad
         # GGX with visibility and Fresnel in one term, after Karis, Optimizing PBR for Mobile, SIGGRAPH 2015, its
         # fractions brought to one: the half vector is not normalised.
-        spread = across * across * (peak - _ONE) + squared
+        along = batch[TX + i] * hx + batch[TY + i] * hy + batch[TZ + i] * hz
+        straight = across * across
+        straight += batch[STRANDS + i] * ((squared - along * along) - straight)
+        spread = straight * (peak - _ONE) + squared
+        wide = straight * (broad - _ONE) + squared
         toward = _QUARTER * squared
         toward = toward if toward > np.float32(0.1) else np.float32(0.1)
         lit = cosine if cosine > _ZERO else _ZERO
-        shine = batch[F0 + i] * lit * peak * squared * squared / (spread * spread * toward)
         scatter = batch[SCATTER + i]
-        batch[LR + i] += red * (
+        lobes = (_ONE - scatter) * peak / (spread * spread) + scatter * broad / (wide * wide)
+        shine = batch[F0 + i] * lit * lobes * squared * squared / toward
+        dark = shadow * (_ONE - batch[LIT + i])
+        open_r = (_ONE - dark) * (_ONE + scatter * _BLEED_R * dark)
+        open_g = (_ONE - dark) * (_ONE + scatter * _BLEED_G * dark)
+        open_b = (_ONE - dark) * (_ONE + scatter * _BLEED_B * dark)
+        batch[LR + i] += red * open_r * (
             batch[R + i] * wrapped(cosine, scatter * _WRAP_R + _SHARPEST, batch[_QR + i]) + shine)
-        batch[LG + i] += green * (
+        batch[LG + i] += green * open_g * (
             batch[G + i] * wrapped(cosine, scatter * _WRAP_G + _SHARPEST, batch[_QG + i]) + shine)
-        batch[LB + i] += blue * (
+        batch[LB + i] += blue * open_b * (
             batch[B + i] * wrapped(cosine, scatter * _WRAP_B + _SHARPEST, batch[_QB + i]) + shine)
 
 
 @compiled("void(float32[::1], uint64, float32[:,::1], float32[::1])")
 def light_fragments(batch, count, lamps, ambient):
-    """Light a batch: read its columns NX..VY, write LR, LG, LB.
+    """Light a batch: read its columns NX..VY, LIT and TX..STRANDS, write LR, LG, LB.
 
     Args:
         batch: (COLUMNS * BATCH,) float32; what it reads is changed on the way.
         count: fragments in it.
-        lamps: (l, 8) float32: unit direction, colour, size, 0.
+        lamps: (l, 8) float32: unit direction, colour, size, darkness of its shadow.
         ambient: (6,) float32 sky and ground.
     """
     light_ambient(batch, count, ambient)
     for k in range(lamps.shape[0]):
         light_lamp(batch, count, lamps[k, 0], lamps[k, 1], lamps[k, 2], lamps[k, 3], lamps[k, 4], lamps[k, 5],
-                   lamps[k, 6])
+                   lamps[k, 6], lamps[k, 7])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from personare.faces.linear import LinearFace
+from personare.rendering.scene import FACET_COLUMNS
 from personare.spaces import Space
 from personare.types import Material, Motion, Surface
 
@@ -102,15 +103,18 @@ def sample_keys(screen, nearness, triangles, two_sided, w, h, band_rows=None):
     count = bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts)
     listed = np.empty(count, np.int32)
     attributes, material = np.zeros((len(screen), 8), np.float32), np.zeros(len(triangles), np.int32)
-    facets = np.empty((len(triangles), 16), np.float32)
-    list_triangles(reach, starts, np.empty(bands, np.int64), listed, triangles, attributes, material, facets)
+    facets = np.empty((len(triangles), FACET_COLUMNS), np.float32)
+    points, uv = np.zeros((len(screen), 3), np.float32), np.zeros((len(screen), 2), np.float32)
+    textures, texels, looks = np.zeros((1, 3), np.int64), np.zeros(4, np.uint16), np.zeros((1, 6), np.float32)
+    list_triangles(reach, starts, np.empty(bands, np.int64), listed, triangles, attributes, material, points, screen,
+                   uv, textures, facets)
     keys = []
     for band in range(bands):
         rows = min(band_rows, h - band * band_rows)
         samples = np.zeros(rows * (w + 4) * 4, np.int64)
         touched = np.empty(2, np.int64)
         fill_band(screen, nearness, triangles, listed, starts[band], starts[band + 1], w, band * band_rows, rows,
-                  samples, touched, facets)
+                  samples, touched, uv, textures, texels, looks, facets)
         part = samples.reshape(rows, w + 4, 4)[:, :w]
         assert not part[:, : touched[0]].any()
         assert not part[:, touched[1] + 1:].any()

@@ -8,7 +8,7 @@ from personare.rendering.scene import build_scene
 
 
 def collected(face, size):
-    scene = build_scene(face.surface, frame_face(face, size), STUDIO)
+    scene = build_scene(face.surface, face.neutral(), frame_face(face, size), STUDIO)
     vertices = face.neutral()
     points, screen = np.empty_like(vertices), np.zeros((len(vertices), 2), np.int32)
     near, attributes = np.empty(len(vertices), np.float32), scene.attributes.copy()

@@ -75,19 +75,23 @@ def test_the_sky_lights_what_faces_up():
 
 def test_compiled_light_equals_the_reference(rng):
     shade = pytest.importorskip("personare.rendering.shade", reason="no kernels without numba")
-    n = 500
+    n = 300
     normal = rng.normal(size=(n, 3)).astype(np.float32)
     normal[:5] = 0
     albedo, openness = rng.random((n, 3), np.float32), rng.random(n, np.float32)
     material = rng.random((n, 3), np.float32) * (0.08, 1, 1) + np.array([0, 0.0001, 0])
     ray = np.concatenate([rng.normal(size=(n, 2)) * 0.3, np.ones((n, 1))], 1)
     batch = np.full(shade.COLUMNS * shade.BATCH, np.nan, np.float32)
-    columns = np.concatenate([normal, albedo, openness[:, None], material, ray[:, :2]], 1)
+    lit, strand = rng.random(n, np.float32), rng.normal(size=(n, 4)).astype(np.float32)
+    strand[:, :3] /= np.linalg.norm(strand[:, :3], axis=1, keepdims=True)
+    strand[:, 3] = rng.random(n)
+    columns = np.concatenate([normal, albedo, openness[:, None], material, ray[:, :2], np.ones((n, 1)), lit[:, None],
+                              strand], 1)
     for k, column in enumerate(columns.T):
         batch[k * shade.BATCH:k * shade.BATCH + n] = column
     ambient = rng.random(6, np.float32)
     shade.light_fragments(batch, np.uint64(n), lamp_table(STUDIO), ambient)
     fast = np.stack([batch[int(start):int(start) + n] for start in (shade.LR, shade.LG, shade.LB)], 1)
     slow = light_ref(normal, albedo, openness, material.astype(np.float32), ray.astype(np.float32), lamp_table(STUDIO),
-                     ambient)
+                     ambient, lit=lit, strand=strand)
     assert np.allclose(fast, slow, rtol=2e-4, atol=1e-5)
