@@ -1,4 +1,4 @@
-"""Sona, the built-in head: our own geometry (CC0) with all 52 ARKit shapes. Made by scripts/make_sona.py."""
+"""Sona, the built-in head: our own geometry (CC0), 52 ARKit and 16 tongue shapes. Made by scripts/make_sona.py."""
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -7,6 +7,7 @@ import numpy as np
 
 from personare.assets import builtin_path
 from personare.errors import AssetError, InputError
+from personare.faces import sona_shapes
 from personare.faces.linear import LinearFace
 from personare.spaces import space_named, unknown_name
 from personare.store import read_bundle
@@ -114,7 +115,8 @@ def open_sona(folder=None, *, character="sona", identity=None):
         identity: axis -> weight in -2..2, added to the character's; AXES names them.
 
     Returns:
-        LinearFace in the space arkit-52; origin in the middle of the face, metres, +y up, +z out of the face.
+        LinearFace in the space a2f-68, of which arkit-52 is a part; origin in the middle of the face, metres, +y up,
+        +z out of the face.
 
     Raises:
         AssetError: the bundle is missing, damaged, or not of this layout.
@@ -128,14 +130,22 @@ def open_sona(folder=None, *, character="sona", identity=None):
             plain = {name for name in file.files if not name.startswith("axis_")}
             data = {name: file[name] for name in (file.files if weights else plain)}
         space = space_named(config["space"])
-        rest, shapes = data["rest"], _dense(data, "shape", len(data["rest"]), config["delta_unit_m"])
+        targets = [(name,) for name in space.columns] + [tuple(columns) for columns in config["correctives"]]
+        lists = sona_shapes.unpack(data, targets, config["delta_unit_m"])
+        rest = data["rest"]
         if weights:
-            rest = rest + _moved(data, config, weights)
-            _follow_eyes(shapes, space, data, config, weights)
+            moves = _moved(data, config, weights)
+            rest, fit = rest + moves, sona_shapes.Fit(data, config, weights, moves)
+            lists = [(vertices, fit.fitted(columns, vertices, steps))
+                     for columns, (vertices, steps) in zip(targets, lists, strict=True)]
+        head_weight, k = data["head_weight"] / np.float32(SHORT), len(space)
         return LinearFace(
             name=bundle.card.name if character == "sona" else f"{bundle.card.name}/{character}", space=space,
-            surface=_surface(data, config, person), rest=rest, shapes=shapes,
-            head_weight=data["head_weight"] / np.float32(SHORT), head_pivot=data["head_pivot"])
+            surface=_surface(data, config, person), rest=rest, shapes=sona_shapes.dense(lists[:k], len(rest)),
+            head_weight=head_weight, head_pivot=data["head_pivot"],
+            correctives=sona_shapes.correctives(targets[k:], lists[k:]),
+            joints=sona_shapes.joints(data, config, weights, data["part"] == config["parts"].index("eye"),
+                                      head_weight=head_weight, head_pivot=data["head_pivot"]))
     except (KeyError, TypeError) as error:
         raise AssetError(f"{bundle.folder}: not laid out as a sona bundle ({error}); reinstall personare") from error
 
@@ -186,26 +196,3 @@ def _moved(data, config, weights):
     copy = twin != np.arange(len(twin))
     moves[copy] = moves[twin[copy]] * np.float32([-1, 1, 1])
     return moves
-
-
-def _follow_eyes(shapes, space, data, config, weights):
-    """Turn and scale lid and gaze shapes with the eyes, in place, so that lids still close over them."""
-    turn = sum(weights.get(axis, 0.0) * np.array(matrix) for axis, matrix in config["eye_maps"].items())
-    if not np.any(turn):
-        return
-    share = data["eye_weight"][:, None] / np.float32(BYTE)
-    mirror = np.diag([-1.0, 1.0, 1.0])
-    left = (data["rest"][:, 0] >= 0)[:, None]
-    for k, name in enumerate(space.columns):
-        if name.startswith("eye"):
-            here = np.where(left, shapes[k] @ turn.T, shapes[k] @ (mirror @ turn @ mirror).T)
-            shapes[k] += share * here.astype(np.float32)
-
-
-def _dense(data, prefix, vertices, unit_m):
-    """(k, v, 3) float32 displacements from the lists of vertices that each shape moves."""
-    counts = data[f"{prefix}_counts"]
-    shapes = np.zeros((len(counts), vertices, 3), np.float32)
-    shape = np.repeat(np.arange(len(counts)), counts)
-    shapes[shape, data[f"{prefix}_vertices"]] = data[f"{prefix}_steps"] * np.float32(unit_m)
-    return shapes

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sona import chart, hair, identity, looks, parts, rings, shapes, skin
+from personare.faces.sona_shapes import mirror_name
+from sona import chart, correctives, hair, identity, looks, parts, rings, shapes, skin
 from sona.regions import Skin, smooth
 from sona.solve import Sheet
 
@@ -106,21 +107,40 @@ def assemble(names):
     out["part"] = np.concatenate([np.zeros(len(double), int)]
                                  + [np.full(len(q.p), k + 1) for k, q in enumerate(pieces)])
     out["part_names"] = ["skin"] + [q.name for q in pieces]
+    rig_shapes(out, names, rig, pieces, start, double)
+    out["axes"], out["eye_weight"] = identity.axes(out["rest"], out["triangles"], out["part"],
+                                                       out["part_names"], pieces)
+    out["head_weight"] = head_weight(out["rest"])
+    out["occlusion"] = bake(out, names, head, double)
+    return out
+
+
+def rig_shapes(out, names, rig, pieces, start, double):
+    """Shapes and correctives of all parts, exactly symmetric, and how far vertices follow the jaw and the lips."""
+    head, count = rig.skin, len(out["rest"])
     deltas = np.zeros((len(names), count, 3))
     for k, name in enumerate(names):
-        move = rig.delta[name]
+        move = rig.delta.get(name, np.zeros_like(head.p))
         deltas[k, :len(double)] = move[double]
         for q, s in zip(pieces, start, strict=False):
             part = shapes.part_delta(q, name, head, move)
             if part is not None:
                 deltas[k, s:s + len(q.p)] = part
     out["shapes"] = deltas
-    _symmetrise(out, names, head.twin)
-    out["axes"], out["eye_weight"] = identity.axes(out["rest"], out["triangles"], out["part"],
-                                                       out["part_names"], pieces)
-    out["head_weight"] = head_weight(out["rest"])
-    out["occlusion"] = bake(out, names, head, double)
-    return out
+    part = np.array(out["part_names"])[out["part"]]
+    lids = np.zeros(count)
+    lids[:len(double)] = ((head.patch == "eye") * smooth(head.ring, 0, 3))[double]
+    lids[part == "lashes"] = 1.0
+    for name, field, value in (("jaw", rig.jaw, 1.0), ("lip_share", rig.lip_share, 0.0)):
+        out[name] = np.where(np.isin(part, shapes.WITH_JAW), value, 0.0)
+        out[name][:len(double)] = (0.5 * (field + field[head.twin]))[double]
+    pair = _symmetrise(out, names, head.twin)
+    alone = ~pair & (np.abs(out["rest"][:, 0]) > 1e-6)
+    if out["shapes"][:, alone].any():
+        raise ValueError("a vertex moves that has no mirror image")
+    found = correctives.correctives(out["rest"], dict(zip(names, out["shapes"], strict=True)), out["jaw"],
+                                    eye=part == "eye", lids=lids)
+    out["correctives"] = correctives.with_mirror_images(found, out["twin"], pair)
 
 
 def _drop_empty_triangles(out):
@@ -140,10 +160,10 @@ def _layout(uv, pieces):
 
 
 def _symmetrise(out, names, skin_twin):
-    """Make left and right agree exactly, also where parts were built in one piece."""
+    """Make left and right agree exactly, also where parts were built in one piece; (v,) which vertices have a twin."""
     p = out["rest"]
-    code = np.column_stack([p, 5.0 * out["part"]])
-    distance, twin = cKDTree(code).query(code * (-1, 1, 1, 1))
+    code = np.column_stack([p, 5.0 * out["part"], _occurrence(np.column_stack([p, out["part"]]))])
+    distance, twin = cKDTree(code).query(code * (-1, 1, 1, 1, 1))
     twin[:len(skin_twin)] = skin_twin  # where the lips touch, the nearest vertex may be the other lip's
     distance[:len(skin_twin)] = 0.0
     pair = (distance < 0.02) & (twin[twin] == np.arange(len(p)))
@@ -158,6 +178,18 @@ def _symmetrise(out, names, skin_twin):
             deltas[k] = np.where(pair[:, None], deltas[names.index(name[:-5] + "Left")][twin] * flip, deltas[k])
         elif not name.endswith("Left"):
             deltas[k] = 0.5 * (deltas[k] + deltas[k][twin] * flip)
+    return pair
+
+
+def _occurrence(rows):
+    """(v,) how many earlier vertices stand at the same place: poles, seams and strips with two sides repeat theirs."""
+    _, place = np.unique(np.round(rows, 5), axis=0, return_inverse=True)
+    order = np.argsort(place.ravel(), kind="stable")
+    place = place.ravel()[order]
+    first = np.maximum.accumulate(np.where(np.r_[True, place[1:] != place[:-1]], np.arange(len(place)), 0))
+    count = np.empty(len(place))
+    count[order] = np.arange(len(place)) - first
+    return count
 
 
 def head_weight(p):
@@ -211,16 +243,32 @@ def _lists(prefix, fields, unit_m, smallest):
             f"{prefix}_steps": np.concatenate([s[m] for s, m in zip(steps, moved, strict=True)]).astype(np.int16)}
 
 
-def pack(out):
+def stored_half(columns, move, copy, done):
+    """What is stored of a displacement (v, 3): one-sided shapes whole, their images not at all, others by half."""
+    image = {mirror_name(name) for name in columns}
+    if image == set(columns):
+        return np.where(copy[:, None], 0.0, move)
+    return np.zeros_like(move) if image in done else move
+
+
+def pack(out, names):
     """Bytes of sona.npz: 16-bit numbers, shapes and axes as lists of the vertices that move.
 
-    Axes are symmetric, so they are stored for one of each pair of twins: for vertices that are not a twin's copy.
+    What is symmetric is stored for one of each pair of twins: for vertices that are not a twin's copy.
     """
     rest = ((out["rest"] - ORIGIN) * 0.01).astype(np.float32)
     copy = (out["twin"] != np.arange(len(rest))) & (out["rest"][:, 0] < 0)
     kept = np.where(copy[:, None], 0.0, np.stack(list(out["axes"].values())))
-    arrays = _lists("shape", out["shapes"], DELTA_UNIT_M, 5) | _lists("axis", kept, AXIS_UNIT_M, 4) | {
+    targets, done = [((name,), move) for name, move in zip(names, out["shapes"], strict=True)], []
+    half = []
+    for columns, move in targets + list(out["correctives"].items()):
+        half.append(stored_half(columns, move, copy, done))
+        done.append(set(columns))
+    arrays = _lists("shape", np.stack(half), DELTA_UNIT_M, 5) | _lists("axis", kept, AXIS_UNIT_M, 4) | {
         "twin": np.where(copy, out["twin"], np.arange(len(rest))).astype(np.uint16),
+        "jaw": np.rint(out["jaw"] * 255).astype(np.uint8),
+        "lip_share": np.rint(out["lip_share"] * 255).astype(np.uint8),
+        "mouth_weight": np.rint(identity.mouth_weight(out["rest"]) * 255).astype(np.uint8),
         "tint": np.rint(out["tint"] * 255).astype(np.uint8),
         "eye_weight": np.rint(out["eye_weight"] * 255).astype(np.uint8),
         "rest": rest,

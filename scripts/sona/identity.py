@@ -21,6 +21,9 @@ EYE_MAPS = {
     "eye_tilt": EYE_TILT_RAD * np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]),
 }
 CHIN_Y, COLLAR_Y = -11.0, -19.0
+MOUTH, MOUTH_REACH = np.array([0.0, -7.1, 8.8]), np.array([4.2, 3.2, 4.5])
+# Axis -> column -> share by which the column's shape grows with the axis at 1, so that it is seen as well on that face.
+GAINS = {}
 
 
 def _bump(p, centre, size):
@@ -160,6 +163,37 @@ def eye_map(name):
     """(3, 3) what an axis at 1 does to offsets from the left eyeball's centre."""
     parts = MIXES.get(name, {name: 1.0})
     return sum((w * EYE_MAPS[part] for part, w in parts.items() if part in EYE_MAPS), np.zeros((3, 3)))
+
+
+def mouth_weight(p):
+    """(v,) 0..1 how far shapes of the mouth grow with the mouth and the face round it."""
+    return np.exp(-(((p - MOUTH) / MOUTH_REACH) ** 2).sum(1))
+
+
+def mouth_maps(p, axes):
+    """Axis -> (3,) by which share the axis at 1 stretches the mouth across, up and ahead; shapes grow with it.
+
+    Args:
+        p: (v, 3) rest.
+        axes: axis -> (v, 3) displacement.
+    """
+    share = mouth_weight(p) ** 2
+    x, y = p[:, 0], p[:, 1] - (share @ p[:, 1]) / share.sum()
+    out = {}
+    for name, move in axes.items():
+        across = (share * x) @ move[:, 0] / ((share * x) @ x)
+        up = (share * y) @ move[:, 1] / ((share * y) @ y)
+        if max(abs(across), abs(up)) > 0.005:
+            out[name] = [float(across), float(up), float(0.5 * (across + up))]
+    return out
+
+
+def point_moves(point):
+    """Axis -> (3,) displacement of a point of the head, cm."""
+    at = np.array([point], float)
+    fields = _face_axes(at) | _feature_axes(at)
+    fields |= _mixed(at, fields)
+    return {name: field[0] for name, field in fields.items()}
 
 
 def _carrier(p, part, part_names, triangles):

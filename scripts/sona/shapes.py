@@ -1,14 +1,14 @@
-"""All 52 shapes on every part of the head: skin first, then what rides on it or in it."""
+"""All shapes on every part of the head: skin first, then what rides on it or in it."""
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sona import shapes_eye, shapes_mouth
-from sona.regions import eye_frame, smooth
-from sona.shapes_mouth import FACE_HANDLES, Lips, jaw_turn, jaw_weight, lip_targets
+from sona import shapes_eye, shapes_mouth, shapes_tongue
+from sona.regions import eye_frame
+from sona.shapes_mouth import FACE_HANDLES, Lips, jaw_aside, jaw_turn, jaw_weight, lip_targets
 from sona.solve import Sheet
 
-JAW_SIDE, JAW_FORWARD = 0.85, 0.65  # cm at weight 1
+JAW_FORWARD = 0.65  # cm at weight 1
 
 
 class Rig:
@@ -37,8 +37,11 @@ class Rig:
         small = small + self._mouth(self.lips.index, self.lips.field(-0.11 * self.lips.p[:, 0]))
         self.delta["jawOpen"] = small
         self.delta["jawForward"] = jaw * (0.0, -0.05, JAW_FORWARD)
-        self.delta["jawLeft"] = jaw * (JAW_SIDE, 0.0, 0.0)
+        self.delta["jawLeft"] = shapes_mouth.turn_y(skin.p, shapes_mouth.JAW_SIDE_RAD * self.jaw,
+                                                    shapes_mouth.JAW_HINGE)
         lips = self.lips
+        # How much of what the lips do reaches each vertex when the mouth closes over an open jaw.
+        self.lip_share = np.clip(self._mouth(lips.index, lips.field(1.0), jaw_stays=True)[:, 0], 0, 1)
         meet = shapes_mouth.turn_x(lips.p, np.full(len(lips.p), 0.20 * shapes_mouth.JAW_OPEN_RAD),
                                    shapes_mouth.JAW_HINGE)
         meet[:, 0] -= 0.05 * lips.p[:, 0]
@@ -94,6 +97,9 @@ class Rig:
                 self.delta[name] = 0.5 * (delta + delta[twin] * (-1, 1, 1))
 
 
+WITH_JAW = ("teeth_lower", "gum_lower", "tongue")  # the parts that are fixed to the lower jaw
+
+
 def ride(p, skin, delta, *, neighbours=10, among=None):
     """Displacement of points p that lie on the skin, (n, 3): a weighted mean of the nearest skin vertices'."""
     index = np.arange(len(skin.p)) if among is None else among
@@ -105,11 +111,11 @@ def ride(p, skin, delta, *, neighbours=10, among=None):
 
 def part_delta(part, name, skin, delta):
     """Displacement (n, 3) of a separate part for one shape, or None where it stays."""
-    if part.name in ("teeth_lower", "gum_lower", "tongue") and name.startswith("jaw"):
+    if part.name in WITH_JAW and name.startswith("jaw"):
         return {"jawOpen": jaw_turn(part.p), "jawForward": part.p * 0 + (0.0, -0.05, JAW_FORWARD),
-                "jawLeft": part.p * 0 + (JAW_SIDE, 0, 0), "jawRight": part.p * 0 - (JAW_SIDE, 0, 0)}[name]
-    if part.name == "tongue" and name == "tongueOut":
-        return _tongue_out(part)
+                "jawLeft": jaw_aside(part.p), "jawRight": jaw_aside(part.p * (-1, 1, 1)) * (-1, 1, 1)}[name]
+    if part.name == "tongue" and name.startswith("tongue"):
+        return shapes_tongue.tongue_shapes(part).get(name)  # the others are mirror images
     if part.name == "eye" and name.startswith("eyeLook"):
         left = name.endswith("Left")
         up, side = shapes_eye.GAZES[name.removesuffix("Right").removesuffix("Left") + "Left"]
@@ -131,16 +137,3 @@ def _lash_delta(part, skin, delta):
     y, z = (part.p - root * flip)[:, 1:].T
     cos, sin = np.cos(turn), np.sin(turn)
     return move + np.column_stack([0 * y, y * cos + z * sin - y, z * cos - y * sin - z])
-
-
-def _tongue_out(part):
-    """The tongue slides forward between the lips, grows thinner there, and hangs over the lower one."""
-    along = part.info["along"]
-    ahead = np.clip(along / 0.95, 0, 1) ** 1.3
-    move = np.zeros_like(part.p)
-    move[:, 2] = 4.3 * ahead
-    axis = -8.05 + 0.38 * np.sin(np.pi * along) + 0.12 * along
-    at_lips = smooth(along, 0.35, 0.75)
-    move[:, 1] = 0.62 * np.sin(np.pi * along**0.8) * along - 0.45 * along**4 + 0.25 * ahead
-    move[:, 1] -= 0.38 * at_lips * (part.p[:, 1] - axis)
-    return move

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from personare.faces.joints import matrices
 from sona import chart, form, rings
 from sona import skin as placing
 from sona.regions import eye_frame, eye_point, smooth
@@ -83,12 +84,8 @@ def _closing_angles(x, angle, sector_up, meet):
 
 def gaze(p, up_rad, left_rad):
     """Displacement of left eyeball points that look up and to the left by the given angles."""
-    c, s = np.cos(left_rad), np.sin(left_rad)
-    yaw = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    c, s = np.cos(up_rad), np.sin(up_rad)
-    pitch = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
     offset = p - form.EYE
-    return offset @ (yaw @ pitch).T - offset
+    return offset @ matrices([[-up_rad, left_rad, 0.0]])[0].T - offset
 
 
 # Shape -> (gaze up, gaze to the left) in radians for the left eye.

@@ -7,6 +7,7 @@ from sona.regions import smooth
 
 JAW_HINGE = np.array([0.0, -1.6, 0.6])
 JAW_OPEN_RAD = np.radians(24.0)
+JAW_SIDE_RAD = np.radians(5.8)  # 0.85 cm at the front teeth
 TEETH_GAP = 0.15  # cm that rolled lips keep from the teeth
 
 
@@ -16,6 +17,19 @@ def turn_x(p, angle, pivot):
     y, z = p[:, 1] - pivot[1], p[:, 2] - pivot[2]
     moved = np.column_stack([p[:, 0], pivot[1] + y * cos - z * sin, pivot[2] + y * sin + z * cos])
     return moved - p
+
+
+def turn_y(p, angle, pivot):
+    """Displacement (n, 3) of points turned about the y axis through a pivot; positive angles turn to the left."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, z = p[:, 0] - pivot[0], p[:, 2] - pivot[2]
+    moved = np.column_stack([pivot[0] + x * cos + z * sin, p[:, 1], pivot[2] - x * sin + z * cos])
+    return moved - p
+
+
+def jaw_aside(p):
+    """Displacement of points that belong to the lower jaw with jawLeft at 1."""
+    return turn_y(p, JAW_SIDE_RAD, JAW_HINGE)
 
 
 def jaw_turn(p):

@@ -9,8 +9,9 @@ import pytest
 
 from personare.assets import builtin_path
 from personare.errors import AssetError, InputError
+from personare.faces import joints
 from personare.faces.sona import AXES, CHARACTERS, open_sona
-from personare.spaces import ARKIT_52
+from personare.spaces import A2F_68, ARKIT_52
 from personare.types import Motion
 
 
@@ -30,10 +31,10 @@ def part():
 
 def posed(face, **weights):
     """(v, 3) vertices at the given weights."""
-    values = np.zeros((1, 52), np.float32)
+    values = np.zeros((1, 68), np.float32)
     for name, value in weights.items():
-        values[0, ARKIT_52.index(name)] = value
-    return face.mesh(Motion(values, 30.0, ARKIT_52)).vertices[0]
+        values[0, A2F_68.index(name)] = value
+    return face.mesh(Motion(values, 30.0, A2F_68)).vertices[0]
 
 
 def turn_of(a, b):
@@ -68,7 +69,7 @@ def lip_pairs(face):
 def test_the_asset_is_small_and_of_the_promised_size(sona):
     assert (builtin_path("sona") / "sona.npz").stat().st_size <= 4_000_000
     assert 15_000 <= len(sona.surface.triangles) <= 40_000
-    assert sona.space is ARKIT_52
+    assert sona.space is A2F_68
 
 
 def test_it_stands_upright_in_metres_looking_along_z(sona):
@@ -85,17 +86,68 @@ def test_every_shape_moves_and_none_moves_the_shoulders(sona):
     assert np.abs(sona.shapes[:, sona.head_weight < 0.01]).max() == 0
 
 
-def test_left_and_right_shapes_are_exact_mirror_images(sona, part):
+def mirror_name(name):
+    """The other side's name, written for the tests alone."""
+    return name[:-4] + "Right" if name.endswith("Left") else name[:-5] + "Left" if name.endswith("Right") else name
+
+
+@pytest.mark.parametrize("character", ["sona", "viktor"])
+def test_left_and_right_shapes_are_exact_mirror_images(part, character):
     index, names = part
-    skin = index == names.index("skin")
-    # Each column is compared as a set of (place, displacement), so that the test needs no vertex order.
+    face = open_sona(character=character)
+    targets = face.targets(Motion(np.zeros((1, 68)), 30.0, A2F_68))
+    shapes = dict(zip(targets.names, targets.shapes, strict=True))
+    twoheaded = index != names.index("hair")  # its whorl stands to one side
+    # Each target is compared as a set of (place, displacement), so that the test needs no vertex order.
     def rows(shape, flip):
-        table = np.concatenate([sona.rest[skin], sona.shapes[ARKIT_52.index(shape)][skin]], 1)
+        table = np.concatenate([face.rest[twoheaded], shape[twoheaded]], 1)
         table = np.round(table * (np.array([flip, 1, 1, flip, 1, 1])) * 1e7).astype(np.int64)
         return table[np.lexsort(table.T)]
-    for name in ARKIT_52.columns:
-        if name.endswith("Left"):
-            np.testing.assert_array_equal(rows(name, -1), rows(name[:-4] + "Right", 1), err_msg=name)
+    for name, shape in shapes.items():
+        image = "_".join(map(mirror_name, name.split("_")))
+        np.testing.assert_array_equal(rows(shape, -1), rows(shapes[image], 1), err_msg=name)
+
+
+def test_a_motion_without_a_tongue_moves_the_same_face(sona):
+    values = np.random.default_rng(0).uniform(0, 1, (2, 52)).astype(np.float32)
+    wide = np.concatenate([values, np.zeros((2, 16), np.float32)], 1)
+    np.testing.assert_array_equal(sona.mesh(Motion(values, 30.0, ARKIT_52)).vertices,
+                                  sona.mesh(Motion(wide, 30.0, A2F_68)).vertices)
+
+
+def test_every_tongue_shape_moves_the_tongue_alone(sona, part):
+    index, names = part
+    tongue = index == names.index("tongue")
+    for name in A2F_68.columns[52:]:
+        shape = sona.shapes[A2F_68.index(name)]
+        assert np.linalg.norm(shape[tongue], axis=1).max() > 0.002, name
+        assert not shape[~tongue].any(), name
+    tip = np.flatnonzero(tongue)[np.argmax(sona.rest[tongue, 2])]
+    for name, axis, sign in (("tongueTipUp", 1, 1), ("tongueTipLeft", 0, 1),
+                             ("tongueUp", 1, 1), ("tongueDown", 1, -1), ("tongueLeft", 0, 1), ("tongueIn", 2, -1),
+                             ("tongueStretch", 2, 1)):
+        assert sign * sona.shapes[A2F_68.index(name), tip, axis] > 0.002, name
+    front = tongue & (sona.rest[:, 2] > np.median(sona.rest[tongue, 2]))
+    wide, narrow = (np.ptp((sona.rest + sona.shapes[A2F_68.index(name)])[front, 0])
+                    for name in ("tongueWide", "tongueNarrow"))
+    assert wide - 0.002 > np.ptp(sona.rest[front, 0]) > narrow + 0.002
+
+
+@pytest.mark.parametrize("character", CHARACTERS)
+@pytest.mark.parametrize("weights", [{"eyeLookUpLeft": 1, "eyeLookOutLeft": 1}, {"eyeLookDownRight": 1}, {"jawOpen": 1},
+                                     {"eyeLookDownLeft": 1, "eyeLookInLeft": 1}, {"jawLeft": 1}, {"jawRight": 1}])
+def test_joints_turn_eyes_and_jaw_as_the_shapes_do(part, character, weights):
+    index, names = part
+    face = open_sona(character=character)
+    assert [joint.name for joint in face.joints] == ["jaw", "eyeLeft", "eyeRight", "head"]
+    motion = Motion(np.zeros((1, 68)), 30.0, A2F_68).with_columns({name: [v] for name, v in weights.items()})
+    vertices, turned = face.mesh(motion).vertices[0], joints.rotations(face.joints, motion)[0]
+    for joint, rotation in zip(face.joints[:3], turned, strict=False):
+        solid = np.isin(index, [names.index(k) for k in ("eye", "teeth_lower")]) & (joint.weight == 1)
+        by_joint = (face.rest[solid] - joint.pivot) @ rotation.T + joint.pivot
+        assert np.linalg.norm(by_joint - vertices[solid], axis=1).max() < 0.0003
+    said = joints.columns(face.joints, turned[None])
+    assert {name: round(float(v[0]), 5) for name, v in said.items() if v[0] > 1e-5} == weights
 
 
 def test_left_is_the_subjects_left(sona):
