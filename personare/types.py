@@ -182,6 +182,7 @@ class Material:
             needed; None for none.
         relief: metres by which white of the texture stands above black.
         strands: 0..1, how far highlights run across strands along which v grows, as on hair.
+        two_sided: its back is drawn too, as that of single sheets should.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Material:
     texture: np.ndarray | Callable[[], np.ndarray] | None = None
     relief: float = 0.0
     strands: float = 0.0
+    two_sided: bool = False
 
     def picture(self):
         """The texture itself, (h, w, 3 or 4) uint8, or None."""

@@ -36,13 +36,19 @@ def write(path, take, *, progress=None):
 
     Args:
         path: where to.
-        take: Take with a face of linear shapes (see LinearFace).
+        take: Take with a face of linear shapes (see LinearFace), or a Rig, whose file is kept as it is.
         progress: called with (frames done, frames in total).
 
     Raises:
         InputError: no face, a face without linear shapes, or a motion with columns that it does not know.
         OutputError: the file could not be written; what was there before is unchanged.
     """
+    if hasattr(take.face, "tracks"):
+        # A character out of a file stays that file, with an animation more.
+        from personare.export.rig_glb import write as write_rig
+
+        write_rig(path, take, progress=progress)
+        return
     face, targets, motion = _checked(take)
     buffer = Buffer()
     document = _document(take.name, face, targets, buffer)
@@ -50,7 +56,7 @@ def write(path, take, *, progress=None):
         document["animations"] = [_animation(take.name, face, targets, motion, buffer)]
     document |= buffer.tables()
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        _write_chunks(file, path, document, buffer)
+        write_chunks(file, path, document, buffer)
         if progress:
             progress(len(motion), len(motion))
 
@@ -63,7 +69,18 @@ def _checked(take):
     return face, face.targets(motion), motion
 
 
-def _write_chunks(file, path, document, buffer):
+def write_chunks(file, path, document, buffer):
+    """Write both chunks of a .glb.
+
+    Args:
+        file: open for writing bytes.
+        path: for the message.
+        document: the JSON, complete.
+        buffer: with `pieces`, bytes-like objects, and `size`, their length, a multiple of 4.
+
+    Raises:
+        OutputError: more than 4 GB.
+    """
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     total = 12 + 8 + len(text) + 8 + buffer.size

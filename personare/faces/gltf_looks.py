@@ -47,7 +47,8 @@ def read_materials(gltf, used):
         looks.append(Material(
             material.name or f"material_{index}", roughness=min(max(base.roughness_factor, 0.05), 1.0),
             color=tuple(min(max(share, 0.0), 1.0) for share in base.base_color_factor[:3]),
-            specular=_PLAIN + metal * (_METAL - _PLAIN), texture=pictures.get(key)))
+            specular=_PLAIN + metal * (_METAL - _PLAIN), texture=pictures.get(key),
+            two_sided=material.double_sided))
     return looks
 
 

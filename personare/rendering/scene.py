@@ -85,10 +85,9 @@ def build_scene(surface, rest, camera, light, *, two_sided=()):
         rest: (v, 3) float32, its vertices at rest.
         camera: Camera.
         light: Light.
-        two_sided: names of materials whose back is drawn too, such as lashes made of single sheets.
+        two_sided: names of further materials whose back is drawn too, such as lashes made of single sheets.
     """
-    names = [material.name for material in surface.materials]
-    sides = np.isin(names, list(two_sided)) if names else np.zeros(0, bool)
+    sides = np.array([material.two_sided or material.name in two_sided for material in surface.materials], bool)
     weld = _rooted(surface.weld)
     pictures = [material.picture() for material in surface.materials]
     textures, texels = _packed_textures(pictures)
