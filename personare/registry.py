@@ -49,6 +49,8 @@ TABLES = {
     "audio": {
         "mel": Row("personare.audio.mel:log_mel", "log-mel spectrogram"),
         "mfcc": Row("personare.audio.mfcc:mfcc", "mel-frequency cepstral coefficients"),
+        "pcen": Row("personare.audio.pcen:pcen", "mel energies behind a gain control per band"),
+        "lpc": Row("personare.audio.lpc:lpc", "linear prediction, and FACEGOOD's images of it"),
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),

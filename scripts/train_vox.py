@@ -1,16 +1,19 @@
-"""Make the built-in model from nothing but free speech: synthesise, align, train, export, evaluate.
+"""Make the built-in models from nothing but free speech: synthesise, align, train, export.
 
-    python scripts/train_vox.py --data DIR --work SCRATCH --out personare/builtin/vox --minutes 50 --seed 0
+    python scripts/train_vox.py --data DIR --work SCRATCH --out personare/builtin --minutes 160 --seed 0
 
 Stages, each skipped where its result lies in SCRATCH already, so that an interrupted run goes on where it was:
 
 1. synthesise: speech with exact phone times from espeak-ng, flite and festival, about 14 hours, 10 minutes.
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
    flemishguy by a first network, trained for a sixth of the time, against espeak-ng's phones of the text).
-3. train: log-mel with augmentation on the fly; SCRATCH/checkpoint.pt every 500 steps.
-4. export: ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card, to OUT.
+3. train: four networks at once on the same batches, augmented on the fly: two sizes, each with much and with little
+   look-ahead; all but the first also imitate the first. SCRATCH/checkpoint.pt every 500 steps.
+4. export: for each network ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card,
+   to OUT/vox, OUT/vox-live, OUT/vox-small, OUT/vox-small-live; and OUT/phones, the phones of vox-small.
 
-With --start BUNDLE training goes on from the weights of a bundle rather than from noise.
+With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise.
+scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/ablate.py compares front ends.
 
 Needs the commands espeak-ng, flite and festival with the voices of VOICES, the package pocketsphinx and the
 extra personare[learn]. The seed fixes texts, voices and augmentation; with --minutes the number of steps depends
@@ -28,11 +31,13 @@ import numpy as np
 import torch
 
 from personare.audio.mel import MelOptions
+from personare.audio.phones import PhonesOptions
 from personare.learn.augment import AugmentOptions
 from personare.learn.data import Sampler, read_shard
 from personare.learn.export import Folded, onnx_bytes, read_network, weights_bytes
 from personare.learn.loop import TrainOptions, train
 from personare.learn.nets.vox import Vox, VoxConfig
+from personare.learn.phones import PHONES
 from personare.motion.vox import GRAPH, VoxOptions
 from personare.store import read_bundle, write_bundle
 
@@ -46,10 +51,27 @@ FESTIVAL = {"kal_diphone": 0.5, "ked_diphone": 0.5, "lp_diphone": 0.22, "pc_diph
 ESPEAK = {"en": 2.5, "de": 0.4, "nl": 0.4, "cmn": 0.45, **dict.fromkeys(
     ("fr", "es", "it", "pt", "pl", "tr", "sv", "fi", "cs", "id", "ru", "el", "hi", "ar", "ja", "ko"), 0.28)}
 # How often each kind of shard is drawn from; real voices make up more than half.
-WEIGHT = {"cc0_kathleen": 8.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0, "flite": 1.6,
+WEIGHT = {"cc0_kathleen": 9.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0, "flite": 1.8,
           "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
-# Found on voices and texts that were held out of a first run (see docs/motion/vox.md).
-DECODING = {"gate_gain": (2.0, 2.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "smooth": 0.25, "amplitude": 1.1}
+# One recorded sentence of so many is never trained on: scripts/vox/tune_gates.py needs some.
+HELD_OUT_EVERY = 25
+# Sizes are channels; a block looks that many of its two neighbours' taps ahead. See VoxConfig.
+DILATIONS = (1, 1, 2, 1, 2, 4, 8, 16)
+AHEAD, LIVE = (1, 1, 1, 1, 1, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0)
+NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
+            "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE),
+            "vox-small": VoxConfig(width=128, dilations=DILATIONS, aheads=AHEAD),
+            "vox-small-live": VoxConfig(width=128, dilations=DILATIONS, aheads=LIVE)}
+SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
+# Found by scripts/vox/tune_gates.py on recordings that were held out.
+SMOOTH = {"smoothing": (0.25, 0.5, 0.25), "smoothing_after": 1}
+SMOOTH_LIVE = {"smoothing": (0.25, 0.5, 0.25), "smoothing_after": 0}
+DECODING = {
+    "vox": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH},
+    "vox-live": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH_LIVE},
+    "vox-small": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH},
+    "vox-small-live": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH_LIVE},
+}
 SOURCES = [
     {"name": "espeak-ng 1.51, 20 languages, 60 voices",
      "licence": "GPL-3.0-or-later; its sound is ours",
@@ -91,11 +113,11 @@ def align(options, shards):
          "--out", shards / "cc0_kathleen.npz"], shards / "cc0_kathleen.npz")
     run([sys.executable, HERE / "recordings.py", "--corpus", corpus, "--speaker", "nathalie",
          "--out", shards / "cc0_nathalie.npz"], shards / "cc0_nathalie.npz")
-    first = options.work / "first.pt"
+    first = options.start / "vox" / WEIGHTS if options.start else options.work / "first.safetensors"
     speakers = [name for name in ("kerstin", "flemishguy") if not (shards / f"cc0_{name}.npz").exists()]
     if speakers and not first.exists():
-        network = fit(options, shards, options.minutes / 6, options.steps // 6, checkpoint=None)
-        torch.save(network.state_dict(), first)
+        (network,) = fit({"vox": NETWORKS["vox"]}, options, options.minutes / 6, options.steps // 6)
+        first.write_bytes(weights_bytes(network))
     for speaker in speakers:
         out = shards / f"cc0_{speaker}.npz"
         run([sys.executable, HERE / "align_network.py", "--corpus", corpus, "--speaker", speaker, "--weights", first,
@@ -121,35 +143,63 @@ def weight_of(name):
     return WEIGHT[max((key for key in WEIGHT if name.startswith(key)), key=len)]
 
 
-def fit(options, shards, minutes, steps, *, checkpoint):
-    """Stage 3: a trained Vox."""
-    paths = sorted(shards.glob("*.npz"))
-    speech, weights = [read_shard(path) for path in paths], [weight_of(path.stem) for path in paths]
-    config = VoxConfig()
+def read_corpora(folder, *, held_out=False):
+    """(list of lists of Utterance, weights) of the shards in a folder; held_out: the sentences kept from training."""
+    speech, weights = [], []
+    for path in sorted(folder.glob("*.npz")):
+        real = path.stem.startswith("cc0_")
+        kept = [item for i, item in enumerate(read_shard(path)) if (i % HELD_OUT_EVERY == 0) is held_out or not real]
+        if real or not held_out:
+            speech.append(kept)
+            weights.append(weight_of(path.stem))
+    return speech, weights
+
+
+def fit(configs, options, minutes, steps, *, checkpoint=None):
+    """Stage 3: trained networks of some VoxConfigs by name, in their order."""
+    speech, weights = read_corpora(options.work / "shards")
+    context = (max(config.frames_before for config in configs.values()),
+               max(config.frames_after for config in configs.values()))
 
     def make_sampler(seed):
-        return Sampler(speech, weights, mel=MEL, config=config, frame_count=240, augment=AugmentOptions(), seed=seed)
+        return Sampler(speech, weights, mel=MEL, context=context, frame_count=400, augment=AugmentOptions(), seed=seed)
 
-    rows = make_sampler(options.seed + 1).batch(48).rows
+    rows = make_sampler(options.seed + 1).batch(28).rows
     torch.manual_seed(options.seed)
-    network = Vox(config, mean=rows.mean((0, 1)), std=np.maximum(rows.std((0, 1)), 0.5))
+    networks = [Vox(config, mean=rows.mean((0, 1)), std=np.maximum(rows.std((0, 1)), 0.5))
+                for config in configs.values()]
     if checkpoint and options.start:
-        network = read_network(read_bundle(options.start).path(WEIGHTS))
-    settings = TrainOptions(steps=steps or 10**9, minutes=minutes, threads=options.threads, seed=options.seed)
-    return train(network, make_sampler, settings, checkpoint=checkpoint,
-                 report=lambda step, seconds, loss: print(f"{step} {seconds:.0f} s loss {loss:.3f}", flush=True))
+        for name, network in zip(configs, networks, strict=True):
+            network.load_state_dict(read_network(read_bundle(options.start / name).path(WEIGHTS)).state_dict())
+    settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=1.5e-3,
+                            threads=options.threads, seed=options.seed)
+    return train(networks, make_sampler, settings, checkpoint=checkpoint, report=lambda step, seconds, losses: print(
+        step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
 
 
-def export(network, out):
-    """Stage 4: write the bundle."""
+def export(name, network, folder):
+    """Stage 4: write the bundle of one network."""
     import msgspec
 
     config = VoxOptions(mel=MEL, frames_before=network.config.frames_before, frames_after=network.config.frames_after,
-                        **DECODING)
-    card = {"name": "vox", "method": "vox", "licence": "MIT", "sources": SOURCES, "config": msgspec.to_builtins(config),
-            "summary": "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."}
-    return write_bundle(out, card=card, files={
+                        **DECODING[name])
+    card = {"name": name, "method": "vox", "licence": "MIT", "sources": SOURCES, "summary": SUMMARY,
+            "config": msgspec.to_builtins(config)}
+    return write_bundle(folder / name, card=card, files={
         GRAPH: onnx_bytes(Folded(network)), WEIGHTS: weights_bytes(network)})
+
+
+def export_phones(network, folder):
+    """Stage 4: write the bundle of the phone front end, the same network with its phones as output."""
+    import msgspec
+
+    config = PhonesOptions(mel=MEL, frames_before=network.config.frames_before,
+                           frames_after=network.config.frames_after, names=PHONES)
+    card = {"name": "phones", "method": "phones", "licence": "MIT", "sources": SOURCES,
+            "summary": "Speech in any language to posteriors of 42 phones, 60 rows a second.",
+            "config": msgspec.to_builtins(config)}
+    return write_bundle(folder / "phones", card=card, files={
+        GRAPH: onnx_bytes(Folded(network, phones=True), outputs=("phones",))})
 
 
 def main():
@@ -157,9 +207,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with speech_cc0")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
-    parser.add_argument("--out", type=Path, required=True, help="bundle folder to write")
-    parser.add_argument("--start", type=Path, help="bundle whose weights to go on from")
-    parser.add_argument("--minutes", type=float, default=50.0, help="training time; 0 to go by --steps")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
+    parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")
+    parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the synthetic hours to make")
     parser.add_argument("--threads", type=int, default=1, help="of torch; one more process makes batches")
@@ -169,9 +219,10 @@ def main():
     shards.mkdir(parents=True, exist_ok=True)
     synthesise(options, shards)
     align(options, shards)
-    network = fit(options, shards, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt")
-    torch.save(network.state_dict(), options.work / "vox.pt")
-    print(f"wrote {export(network, options.out).folder}")
+    networks = fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt")
+    for name, network in zip(NETWORKS, networks, strict=True):
+        print(f"wrote {export(name, network, options.out).folder}")
+    print(f"wrote {export_phones(networks[2], options.out).folder}")
 
 
 if __name__ == "__main__":

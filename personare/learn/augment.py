@@ -21,10 +21,12 @@ class AugmentOptions:
         clipping: share driven into clipping.
         warp: share with a shifted vocal tract (log-mel bands warped).
         mask: share with masked bands.
+        breath: share of the longer pauses with a breath or a smack of the lips in them.
         level_db: range of the speech level, rms against full scale.
         speed: range of the natural logarithm of a change of speed and pitch together; lopsided, since most of
             the real voices are women's.
         warp_range: range of the logarithm of the shift of warp; above 0 is a longer vocal tract.
+        tempos: factors of the tempo alone, one of them at random; pitch and vocal tract stay.
     """
 
     noise: float = 0.6
@@ -36,9 +38,11 @@ class AugmentOptions:
     clipping: float = 0.05
     warp: float = 0.5
     mask: float = 0.25
+    breath: float = 0.3
     level_db: tuple[float, float] = (-44.0, -12.0)
-    speed: tuple[float, float] = (-0.3, 0.15)
-    warp_range: tuple[float, float] = (-0.10, 0.18)
+    speed: tuple[float, float] = (-0.3, 0.2)
+    warp_range: tuple[float, float] = (-0.13, 0.18)
+    tempos: tuple[float, ...] = (0.8, 0.9, 1.0, 1.0, 1.12, 1.25, 1.4)
 
 
 def degrade(sound, others, rng, options):
@@ -78,6 +82,28 @@ def degrade(sound, others, rng, options):
     if rng.random() < options.codec:
         clean = _mu_law(clean)
     return np.clip(clean, -1, 1)
+
+
+def add_breath(pause, speech, rng):
+    """Put an audible breath, or a click of the lips, into a pause, in place.
+
+    Args:
+        pause: (n,) float32, a view into the sound.
+        speech: (m,) float32, whose level it is measured against.
+        rng: numpy Generator.
+    """
+    level = _active_rms(speech) * 10 ** (rng.uniform(-38, -12) / 20)
+    wanted = 0.02 if rng.random() < 0.25 else rng.uniform(0.15, 0.7)
+    length = min(int(wanted * RATE_HZ), len(pause))
+    if length < 100 or not level:
+        return
+    at = rng.integers(0, len(pause) - length + 1)
+    frequency = np.fft.rfftfreq(length, 1 / RATE_HZ)
+    low, high = rng.uniform(200, 900), rng.uniform(2000, 6500)
+    shape = 1 / (1 + (low / np.maximum(frequency, 1)) ** 4) / (1 + (frequency / high) ** 4)
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(length, np.float32)) * shape, length)
+    noise *= np.sin(np.pi * np.linspace(0, 1, length) ** rng.uniform(0.5, 2)) ** 2
+    pause[at : at + length] += (noise * (level / max(np.sqrt((noise**2).mean()), 1e-9))).astype(np.float32)
 
 
 def warp_bands(rows, rng, options):

@@ -19,10 +19,12 @@ class Folded(nn.Module):
 
     Args:
         network: a trained learn.nets.vox.Vox.
+        phones: give the posteriors of phones instead of curves and gates.
     """
 
-    def __init__(self, network):
+    def __init__(self, network, *, phones=False):
         super().__init__()
+        self.gives_phones = phones
         fuse = torch.nn.utils.fusion.fuse_conv_bn_eval
         network = network.eval()
         self.register_buffer("mean", network.mean)
@@ -38,21 +40,25 @@ class Folded(nn.Module):
                     value.copy_(value.half().float())
 
     def forward(self, rows):
-        """curves (b, t, 18) and gates (b, t, 3) as in Vox."""
+        """curves (b, t, 18) and gates (b, t, 3) as in Vox, or posteriors (b, t, 42) alone."""
         x = ((rows - self.mean) / self.std).transpose(1, 2)
         x = torch.relu(self.stem(x))
         for convolution, (before, after) in zip(self.convolutions, self.cuts, strict=True):
             x = x[:, :, before : x.shape[2] - after] + torch.relu(convolution(x))
         x = torch.relu(self.hidden(x))
-        x = torch.cat([x, self.phones(x).softmax(1)], 1)
+        phones = self.phones(x).softmax(1)
+        if self.gives_phones:
+            return phones.transpose(1, 2)
+        x = torch.cat([x, phones], 1)
         return self.curves(x).transpose(1, 2), self.gates(x).transpose(1, 2)
 
 
-def onnx_bytes(folded, *, row_count=301):
-    """The graph as bytes: input "rows" (1, r, c), outputs "curves" and "gates".
+def onnx_bytes(folded, *, outputs=("curves", "gates"), row_count=301):
+    """The graph as bytes: input "rows" (1, r, c), and outputs (1, t, d).
 
     Args:
         folded: a Folded network.
+        outputs: names of what it gives, in order.
         row_count: rows of the example the graph is traced with.
     """
     import copy
@@ -64,8 +70,8 @@ def onnx_bytes(folded, *, row_count=301):
         # The tracing exporter is deprecated, and the only one that needs no further package.
         warnings.simplefilter("ignore")
         torch.onnx.export(folded, (torch.zeros(1, row_count, len(folded.mean)),), file, opset_version=OPSET,
-                          dynamo=False, input_names=["rows"], output_names=["curves", "gates"],
-                          dynamic_axes={"rows": {1: "r"}, "curves": {1: "t"}, "gates": {1: "t"}})
+                          dynamo=False, input_names=["rows"], output_names=list(outputs),
+                          dynamic_axes={"rows": {1: "r"}, **{name: {1: "t"} for name in outputs}})
     return _with_half_weights(file.getvalue())
 
 

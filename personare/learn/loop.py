@@ -1,4 +1,7 @@
-"""The training loop: one process makes batches, this one learns from them; it can be stopped and resumed."""
+"""The training loop: one process makes batches, this one learns from them; it can be stopped and resumed.
+
+Several networks can learn from the same batches; those after the first also imitate it.
+"""
 
 import math
 import multiprocessing
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from personare.learn.losses import vox_loss
+from personare.learn.losses import imitation_loss, vox_loss
 
 # Steps between checkpoints; half a thousand take a few minutes on one core.
 SAVE_EVERY = 500
@@ -42,59 +45,103 @@ class TrainOptions:
     seed: int = 0
 
 
-def train(network, make_sampler, options, *, checkpoint=None, report=None):
-    """Train a network in place and return it with averaged weights, in evaluation mode.
+def train(networks, make_sampler, options, *, checkpoint=None, report=None):
+    """Train networks in place and return them with averaged weights, in evaluation mode.
 
     Args:
-        network: a Vox, or anything with the same outputs.
-        make_sampler: called with a seed, in another process; returns a data.Sampler.
+        networks: list of Vox, or of anything with the same outputs; those after the first learn from the labels
+            and from the first network's answers alike.
+        make_sampler: called with a seed, in another process; returns a data.Sampler whose context covers that of
+            every network.
         options: TrainOptions.
         checkpoint: Path to save to every 500 steps and to resume from; None for neither.
-        report: called with (step, seconds, mean loss) every 50 steps.
+        report: called with (step, seconds, [mean loss of each network against the labels]) every 50 steps.
 
     Returns:
-        The network.
+        The networks.
     """
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=options.weight_decay)
-    averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    step, before_s = _resume(checkpoint, network, optimiser, averaged)
+    learners = [_Learner(network, options) for network in networks]
+    step, before_s = _resume(checkpoint, learners)
     batches = _batches(make_sampler, options, first=step)
-    network.train()
     begin, losses = time.monotonic() - before_s, []
     while (progress := _progress(step, time.monotonic() - begin, options)) < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * _schedule(progress)
-        losses.append(_step(network, optimiser, next(batches), options.half_precision))
+        batch, teacher = next(batches), None
+        losses.append([])
+        for learner in learners:
+            predicted, loss = learner.step(batch, teacher, progress)
+            teacher = predicted if teacher is None else teacher
+            losses[-1].append(loss)
         step += 1
-        decay = min(options.average, step / (step + 20))
-        with torch.no_grad():
-            for name, value in network.state_dict().items():
-                averaged[name].lerp_(value, 1 - decay) if value.is_floating_point() else averaged[name].copy_(value)
+        for learner in learners:
+            learner.average(min(options.average, step / (step + 20)))
         elapsed_s = time.monotonic() - begin
         if step % 50 == 0 and report:
-            report(step, elapsed_s, float(np.mean(losses)))
+            report(step, elapsed_s, np.mean(losses, axis=0).tolist())
             losses.clear()
         if checkpoint and step % SAVE_EVERY == 0:
-            torch.save({"step": step, "elapsed_s": elapsed_s, "network": network.state_dict(), "averaged": averaged,
-                        "optimiser": optimiser.state_dict()}, checkpoint)
+            torch.save({"step": step, "elapsed_s": elapsed_s, "learners": [learner.state() for learner in learners]},
+                       checkpoint)
     batches.close()
-    network.load_state_dict(averaged)
-    return network.eval()
+    for learner in learners:
+        learner.network.load_state_dict(learner.averaged)
+        learner.network.eval()
+    return networks
 
 
-def _step(network, optimiser, batch, half_precision):
-    rows, curves, gates, phones, trust = (torch.from_numpy(np.ascontiguousarray(array)) for array in (
-        batch.rows, batch.curves, batch.gates, batch.phones, batch.phone_weight))
-    with torch.autocast("cpu", torch.bfloat16, enabled=half_precision):
-        predicted = network(rows)
-    loss = vox_loss(tuple(part.float() for part in predicted), curves, gates, phones, trust)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimiser.step()
-    return loss.item()
+class _Learner:
+    """A network, its optimiser, and the running mean of its weights."""
+
+    def __init__(self, network, options):
+        self.network, self.options = network.train(), options
+        self.optimiser = torch.optim.AdamW(network.parameters(), weight_decay=options.weight_decay)
+        self.averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    def step(self, batch, teacher, progress):
+        """Learn from one Batch, and from a teacher's outputs for it or None; own outputs and loss on the labels."""
+        rows, curves, gates, phones, trust = (torch.from_numpy(np.ascontiguousarray(array)) for array in (
+            own_rows(batch, self.network.config), batch.curves, batch.gates, batch.phones, batch.phone_weight))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.half_precision):
+            predicted = self.network(rows)
+        predicted = tuple(part.float() for part in predicted)
+        loss = on_labels = vox_loss(predicted, curves, gates, phones, trust)
+        if teacher is not None:
+            loss = 0.5 * on_labels + 0.5 * imitation_loss(predicted, teacher)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.learning_rate * _schedule(progress)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        return tuple(part.detach() for part in predicted), on_labels.item()
+
+    def average(self, decay):
+        """Move the running mean towards the weights."""
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                mean = self.averaged[name]
+                mean.lerp_(value, 1 - decay) if value.is_floating_point() else mean.copy_(value)
+
+    def state(self):
+        """What a checkpoint keeps."""
+        return {"network": self.network.state_dict(), "averaged": self.averaged,
+                "optimiser": self.optimiser.state_dict()}
+
+
+def own_rows(batch, config):
+    """The rows of a Batch that a network of some context needs.
+
+    Args:
+        batch: data.Batch.
+        config: of the network, with frames_before and frames_after.
+
+    Returns:
+        (b, r, c) float32.
+    """
+    first = 2 * (batch.frames_before - config.frames_before)
+    count = 2 * (config.frames_before + batch.curves.shape[1] + config.frames_after) + 1
+    return batch.rows[:, first : first + count]
 
 
 def _progress(step, elapsed_s, options):
@@ -110,14 +157,15 @@ def _schedule(progress):
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9))
 
 
-def _resume(checkpoint, network, optimiser, averaged):
+def _resume(checkpoint, learners):
     """Load a checkpoint where there is one; the step to go on from and the seconds already spent."""
     if not (checkpoint and checkpoint.exists()):
         return 0, 0.0
     state = torch.load(checkpoint, weights_only=True)
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    averaged.update(state["averaged"])
+    for learner, kept in zip(learners, state["learners"], strict=True):
+        learner.network.load_state_dict(kept["network"])
+        learner.optimiser.load_state_dict(kept["optimiser"])
+        learner.averaged.update(kept["averaged"])
     return state["step"], state["elapsed_s"]
 
 

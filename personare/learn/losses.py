@@ -23,12 +23,30 @@ def vox_loss(predicted, curves, gates, phones, phone_weight):
     Returns:
         Scalar tensor.
     """
-    geometry = torch.as_tensor([GAP_CM.tolist(), WIDTH_CM.tolist(), LOWER_CM.tolist()]).T  # (18, 3)
-    error = predicted[0] - curves
-    curve = functional.smooth_l1_loss(error / CURVE_SCALE, torch.zeros_like(error))
-    shape = error @ geometry / GEOMETRY_SCALE_CM
-    shape = functional.smooth_l1_loss(shape, torch.zeros_like(shape))
     gate = functional.binary_cross_entropy_with_logits(predicted[1], gates)
     phone = functional.cross_entropy(predicted[2].transpose(1, 2), phones, reduction="none", label_smoothing=0.05)
     phone = (phone * phone_weight[:, None]).mean()
-    return curve + shape + GATE_WEIGHT * gate + PHONE_WEIGHT * phone
+    return _curve_loss(predicted[0] - curves) + GATE_WEIGHT * gate + PHONE_WEIGHT * phone
+
+
+def imitation_loss(predicted, teacher):
+    """The same terms against what a better network says; a student of a shorter look-ahead learns how sure to be.
+
+    Args:
+        predicted, teacher: (curves, gates, phones) of two networks, gates and phones as logits.
+
+    Returns:
+        Scalar tensor; nothing flows back into the teacher.
+    """
+    curves, gates, phones = (part.detach() for part in teacher)
+    gate = functional.binary_cross_entropy_with_logits(predicted[1], gates.sigmoid())
+    phone = functional.cross_entropy(predicted[2].flatten(0, 1), phones.flatten(0, 1).softmax(1))
+    return _curve_loss(predicted[0] - curves) + GATE_WEIGHT * gate + PHONE_WEIGHT * phone
+
+
+def _curve_loss(error):
+    """Of the curves themselves, and of what they do to lip gap, width and lower lip."""
+    geometry = torch.as_tensor([GAP_CM.tolist(), WIDTH_CM.tolist(), LOWER_CM.tolist()]).T  # (18, 3)
+    curve = functional.smooth_l1_loss(error / CURVE_SCALE, torch.zeros_like(error))
+    shape = error @ geometry / GEOMETRY_SCALE_CM
+    return curve + functional.smooth_l1_loss(shape, torch.zeros_like(shape))

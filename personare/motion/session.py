@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from personare.arrays import checked
-from personare.audio.mel import LogMelStream, MelOptions, row_count
+from personare.audio.mel import MelOptions, row_count
+from personare.audio.networks import NetworkStream
 from personare.errors import InputError
 from personare.types import Motion
 
-# Frames the network is run on at a time; four seconds at 60 frames a second keep it in the processor's cache.
-BLOCK_FRAMES = 240
 # Sound taken in at a time, seconds, so that one long push does not need more memory than many short ones.
 BLOCK_S = 4.0
 
@@ -27,9 +26,10 @@ class Pipeline:
     Args:
         mel: the front end, rate_hz = 2 frame_hz.
         run: ((2 (frames_before + t + frames_after) + 1, c) rows) -> (t, d) outputs of the network.
-        decode: ((t + 2 reach, d) outputs) -> (t, k) values in `space`; must work frame by frame otherwise.
+        decode: ((t + reach_before + reach_after, d) outputs) -> (t, k) values in `space`; must work frame by
+            frame otherwise.
         frames_before, frames_after: context of the network, in frames.
-        reach: frames on either side that decode looks at.
+        reach_before, reach_after: frames before and after its own that decode looks at.
         space: name of the space of the values.
     """
 
@@ -38,7 +38,8 @@ class Pipeline:
     decode: Callable[[np.ndarray], np.ndarray]
     frames_before: int
     frames_after: int
-    reach: int
+    reach_before: int
+    reach_after: int
     space: str
 
     @property
@@ -68,12 +69,9 @@ class Session:
         self.rate_hz = pipeline.mel.sample_rate_hz
         self.fps = float(fps)
         self._pipeline = pipeline
-        self._mel = LogMelStream(pipeline.mel)
+        self._network = NetworkStream(pipeline.mel, pipeline.run, frames_before=pipeline.frames_before,
+                                      frames_after=pipeline.frames_after, first_frame=-pipeline.reach_before)
         self._step = pipeline.frame_hz / self.fps
-        self._silence = np.float32(np.log(pipeline.mel.floor))
-        # Rows before the sound are silence; the first outputs stand `reach` frames before frame 0.
-        before = 2 * (pipeline.frames_before + pipeline.reach) + 1
-        self._rows = np.full((before, pipeline.mel.band_count), self._silence, np.float32)
         self._outputs = np.empty((0, 0), np.float32)
         self._values = np.empty((0, 0), np.float32)
         self._first_value = 0
@@ -85,7 +83,7 @@ class Session:
     def look_ahead_s(self):
         """Seconds of sound after a frame's own time that the frame depends on."""
         pipeline = self._pipeline
-        frames = pipeline.frames_after + pipeline.reach
+        frames = pipeline.frames_after + pipeline.reach_after
         between = max(math.ceil(self._step * i) - self._step * i for i in range(1000))
         # Rows are centred on the nearest sample, at most half a sample late.
         rounding_s = 0.5 / self.rate_hz
@@ -112,7 +110,7 @@ class Session:
         block = int(BLOCK_S * self.rate_hz)
         pieces = []
         for begin in range(0, len(samples), block):
-            self._advance(self._mel.push(samples[begin : begin + block]))
+            self._advance(self._network.push(samples[begin : begin + block]))
             # The last row is held back: a frame is given only if the recording reaches it.
             pieces.append(self._frames(self._ready()))
         return self._motion(pieces)
@@ -126,29 +124,21 @@ class Session:
         if self._finished:
             return self._motion([])
         self._finished = True
-        self._advance(self._mel.finish())
+        self._advance(self._network.finish())
         count = row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=self.fps)
         last = math.ceil((count - 1) * self._step) + 1
         while self._first_value + len(self._values) <= last:
-            self._advance(np.full((BLOCK_FRAMES, self._pipeline.mel.band_count), self._silence, np.float32))
+            self._advance(self._network.silence())
         return self._motion([self._frames(count)])
 
-    def _advance(self, rows):
-        """Run the network and the decoder on all that is complete."""
-        pipeline = self._pipeline
-        self._rows = np.concatenate([self._rows, rows])
-        context = pipeline.frames_before + pipeline.frames_after
-        outputs = [self._outputs] if self._outputs.size else []
-        start = 0
-        while (count := min((len(self._rows) - start - 1) // 2 - context, BLOCK_FRAMES)) > 0:
-            outputs.append(pipeline.run(self._rows[start : start + 2 * (context + count) + 1]))
-            start += 2 * count
-        self._rows = self._rows[start:].copy()
-        if not outputs:
+    def _advance(self, outputs):
+        """Decode the network's outputs as far as their neighbours are there."""
+        if outputs is None:
             return
-        self._outputs = np.concatenate(outputs)
-        if len(self._outputs) > 2 * pipeline.reach:
-            values = pipeline.decode(self._outputs)
+        reach = self._pipeline.reach_before + self._pipeline.reach_after
+        self._outputs = np.concatenate([self._outputs, outputs]) if self._outputs.size else outputs
+        if len(self._outputs) > reach:
+            values = self._pipeline.decode(self._outputs)
             self._values = np.concatenate([self._values, values]) if self._values.size else values
             self._outputs = self._outputs[len(values) :].copy()
 

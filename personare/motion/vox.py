@@ -12,9 +12,9 @@ from functools import cached_property
 import msgspec
 import numpy as np
 
+from personare.assets import builtin_path, open_graph
 from personare.audio.mel import MelOptions
 from personare.errors import AssetError
-from personare.motion.graph import open_graph
 from personare.motion.lips import CURVES, arkit_from_curves, constrain
 from personare.motion.session import Pipeline, Session
 from personare.store import read_bundle
@@ -31,7 +31,8 @@ class VoxOptions:
         frames_before, frames_after: context of the network, in frames.
         gate_gain: (3,) sharpness of each gate, > 0; 1 leaves the network's own probabilities.
         gate_bias: (3,) logit at which each gate is half closed.
-        smooth: share that each frame takes from either neighbour, 0..0.33, against jitter.
+        smoothing: weights of neighbouring frames against jitter, the earliest first; they sum to 1.
+        smoothing_after: how many of them lie after the frame itself.
         amplitude: factor on the free curves.
     """
 
@@ -40,7 +41,8 @@ class VoxOptions:
     frames_after: int
     gate_gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gate_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    smooth: float = 0.0
+    smoothing: tuple[float, ...] = (1.0,)
+    smoothing_after: int = 0
     amplitude: float = 1.0
 
 
@@ -83,8 +85,9 @@ class Vox:
         """The Pipeline that sessions run."""
         options = self.options
         return Pipeline(mel=options.mel, run=self.run, decode=lambda outputs: decode(outputs, options=options),
-                        frames_before=options.frames_before, frames_after=options.frames_after, reach=1,
-                        space="arkit-52")
+                        frames_before=options.frames_before, frames_after=options.frames_after,
+                        reach_before=len(options.smoothing) - 1 - options.smoothing_after,
+                        reach_after=options.smoothing_after, space="arkit-52")
 
     def run(self, rows):
         """Raw outputs of the network.
@@ -103,7 +106,7 @@ def decode(outputs, *, options):
     """ARKit-52 values of the network's raw outputs.
 
     Args:
-        outputs: (t + 2, 21) float32; the first and the last frame are context only.
+        outputs: (t + r - 1, 21) float32 for r weights of smoothing; what they reach beyond t is context only.
         options: VoxOptions.
 
     Returns:
@@ -114,8 +117,9 @@ def decode(outputs, *, options):
     gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
     free = np.clip(curves * np.float32(options.amplitude), 0, 1)
     mouth = constrain(free, gates)
-    share = np.float32(options.smooth)
-    return arkit_from_curves((1 - 2 * share) * mouth[1:-1] + share * (mouth[:-2] + mouth[2:]))
+    count = len(mouth) - len(options.smoothing) + 1
+    smooth = sum(np.float32(weight) * mouth[i : i + count] for i, weight in enumerate(options.smoothing))
+    return arkit_from_curves(smooth)
 
 
 def open_vox(path=None):
@@ -130,6 +134,19 @@ def open_vox(path=None):
     Raises:
         AssetError: the bundle is missing, damaged, or of a newer version.
     """
-    from personare.assets import builtin_path
-
     return Vox(read_bundle(builtin_path("vox") if path is None else path))
+
+
+def open_live():
+    """The built-in model for live use: 38 ms of look-ahead. A Vox."""
+    return open_vox(builtin_path("vox-live"))
+
+
+def open_small():
+    """The built-in model at a quarter of the size. A Vox."""
+    return open_vox(builtin_path("vox-small"))
+
+
+def open_small_live():
+    """The built-in model at a quarter of the size for live use: 38 ms of look-ahead. A Vox."""
+    return open_vox(builtin_path("vox-small-live"))

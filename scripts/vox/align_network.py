@@ -1,6 +1,6 @@
 """Phone times of recordings by the network's own phones: Viterbi against the phone sequence espeak-ng gives the text.
 
-    python scripts/vox/align_network.py --corpus speech_cc0 --speaker kerstin --weights first.pt --out kerstin.npz
+    python scripts/vox/align_network.py --corpus speech_cc0 --speaker kerstin --weights first.safetensors --out a.npz
 """
 
 import argparse
@@ -14,15 +14,16 @@ from synthesise import Espeak
 
 from personare.audio.mel import MelOptions, log_mel
 from personare.learn.data import write_shard
-from personare.learn.nets.vox import Vox, VoxConfig
+from personare.learn.export import read_network
 from personare.types import Audio
 
-FRAME_HZ = 60
+# Twice the network's: scores between its frames are interpolated.
+FRAME_HZ = 120
 SILENCE_COST = 4.0
 
 
 def phone_scores(network, sound, mel):
-    """(t, 42) log posteriors at 60 Hz of (n,) sound at 16 kHz."""
+    """(t, 42) log posteriors at FRAME_HZ of (n,) sound at 16 kHz."""
     config = network.config
     rows = log_mel(Audio(sound, 16000), options=mel).values
     count = (len(rows) + 1) // 2
@@ -30,7 +31,9 @@ def phone_scores(network, sound, mel):
     wall = np.full((total, rows.shape[1]), np.log(mel.floor), np.float32)
     wall[2 * config.frames_before + 1 :][: len(rows)] = rows[: len(wall) - 2 * config.frames_before - 1]
     with torch.no_grad():
-        return network(torch.from_numpy(wall[None]))[2][0].log_softmax(1).numpy()
+        scores = network(torch.from_numpy(wall[None]))[2][0].log_softmax(1).numpy()
+    between = (scores[:-1] + scores[1:]) / 2
+    return np.insert(scores, np.arange(1, count), between, axis=0)
 
 
 def viterbi(scores, phones):
@@ -76,14 +79,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--speaker", required=True)
-    parser.add_argument("--weights", required=True, help="state of a Vox, as train_vox.py keeps it")
+    parser.add_argument("--weights", required=True, help="weights.safetensors of a bundle")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    weights = torch.load(options.weights, weights_only=True)
-    network = Vox(VoxConfig(width=len(weights["stem.weight"])))
-    network.load_state_dict(weights)
-    network.eval()
+    network = read_network(options.weights)
     mel = MelOptions(band_count=64, rate_hz=120.0, f_min_hz=50.0, f_max_hz=7600.0)
     espeak, found = Espeak(), []
     for recording in read_recordings(Path(options.corpus), options.speaker):
@@ -94,7 +94,7 @@ def main():
         phones = np.array([phone for phone, _, _ in spoken[1] if phone])
         aligned = viterbi(phone_scores(network, sound, mel), phones)
         if aligned:
-            # Frame i stands for the time around i / 60.
+            # Frame i stands for the time around i / FRAME_HZ.
             times = [(phone, (a - 0.5) / FRAME_HZ, (b - 0.5) / FRAME_HZ) for phone, a, b in aligned[0]]
             found.append((aligned[1], sound, times, f"cc0/{options.speaker}/{recording.language}"))
     floor = np.quantile([score for score, *_ in found], 0.1)

@@ -1,17 +1,13 @@
 """Shards come back as they were written; batches are seeded and their targets stand where the sound is."""
 
 import numpy as np
-import pytest
 
 from personare.audio.mel import MelOptions
+from personare.learn.augment import AugmentOptions
 from personare.learn.data import Sampler, read_shard, write_shard
 from personare.learn.phones import PHONE_ID
 
-pytest.importorskip("torch", reason="the network's config is defined beside the network")
-from personare.learn.nets.vox import VoxConfig
-
 MEL = MelOptions(band_count=16, rate_hz=120.0)
-CONFIG = VoxConfig(band_count=16, width=8, dilations=(1,), aheads=(1,))
 
 
 def bursts():
@@ -34,14 +30,14 @@ def test_a_shard_comes_back(tmp_path):
 
 def sampler(tmp_path, seed):
     write_shard(tmp_path / "a.npz", [bursts()])
-    return Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, config=CONFIG, frame_count=60, augment=None,
+    return Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, context=(2, 1), frame_count=60, augment=None,
                    seed=seed)
 
 
 def test_targets_stand_where_the_sound_is(tmp_path):
     batch = sampler(tmp_path, 3).batch(16)
     # The row a frame is centred on: the middle one of the stem's three, after the context.
-    centre = 2 * CONFIG.frames_before + 1 + 2 * np.arange(60)
+    centre = 2 * 2 + 1 + 2 * np.arange(60)
     energy = batch.rows[:, centre].max(axis=2)
     vowel = batch.phones == PHONE_ID["AA"]
     assert ((energy > -8) == vowel).mean() > 0.97
@@ -50,4 +46,26 @@ def test_targets_stand_where_the_sound_is(tmp_path):
 def test_batches_are_seeded(tmp_path):
     one, two = sampler(tmp_path, 3).batch(2), sampler(tmp_path, 3).batch(2)
     np.testing.assert_array_equal(one.rows, two.rows)
-    assert one.rows.shape == (2, 2 * (1 + 60 + 1) + 1, 16)
+    assert one.rows.shape == (2, 2 * (2 + 60 + 1) + 1, 16)
+
+
+def test_tempo_stretches_the_labels_with_the_sound(tmp_path):
+    write_shard(tmp_path / "a.npz", [bursts()])
+    quiet = AugmentOptions(noise=0, room=0, colour=0, band=0, codec=0, clipping=0, warp=0, mask=0, breath=0,
+                           level_db=(-20, -20), speed=(0, 0), tempos=(0.7, 1.5))
+    batch = Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, context=(2, 1), frame_count=120, augment=quiet,
+                    seed=4).batch(24)
+    energy = batch.rows[:, 2 * 2 + 1 + 2 * np.arange(120)].max(axis=2)
+    assert ((energy > -8) == (batch.phones == PHONE_ID["AA"])).mean() > 0.96
+
+
+def test_breath_falls_into_pauses_and_moves_no_label(tmp_path):
+    write_shard(tmp_path / "a.npz", [bursts()])
+    options = AugmentOptions(noise=0, room=0, colour=0, band=0, codec=0, clipping=0, warp=0, mask=0, breath=1,
+                             level_db=(-20, -20), speed=(0, 0), tempos=(1.0,))
+    batch = Sampler([read_shard(tmp_path / "a.npz")], [1], mel=MEL, context=(2, 1), frame_count=240, augment=options,
+                    seed=4).batch(16)
+    energy = batch.rows[:, 2 * 2 + 1 + 2 * np.arange(240)].max(axis=2)
+    silent = batch.phones == 0
+    assert 0.05 < (energy[silent] > -14).mean() < 0.8
+    assert batch.gates[:, :, 2][silent & (energy > -14)].mean() > 0.8

@@ -10,7 +10,7 @@ from personare.assets import builtin_path  # noqa: E402
 from personare.errors import AssetError  # noqa: E402
 from personare.learn.data import Batch  # noqa: E402
 from personare.learn.export import Folded, onnx_bytes, read_network, weights_bytes  # noqa: E402
-from personare.learn.loop import TrainOptions, train  # noqa: E402
+from personare.learn.loop import TrainOptions, own_rows, train  # noqa: E402
 from personare.learn.nets.vox import Vox, VoxConfig  # noqa: E402
 from personare.motion.vox import open_vox  # noqa: E402
 from personare.store import read_bundle  # noqa: E402
@@ -34,13 +34,13 @@ class Toy:
         gates = np.zeros((size, 40, 3), np.float32)
         gates[:, :, 0] = closed
         still = np.zeros((size, 40, 18), np.float32)
-        return Batch(rows, still, gates, closed.astype(np.int64), np.ones(size, np.float32))
+        return Batch(rows, still, gates, closed.astype(np.int64), np.ones(size, np.float32), CONFIG.frames_before)
 
 
 def test_a_toy_problem_is_learned(tmp_path):
     network = Vox(CONFIG)
     options = TrainOptions(steps=150, batch_size=8, learning_rate=1e-2, average=0.9, half_precision=False)
-    train(network, Toy, options, checkpoint=tmp_path / "c.pt")
+    train([network], Toy, options, checkpoint=tmp_path / "c.pt")
     batch = Toy(99).batch(4)
     with torch.no_grad():
         curves, gates, phones = network(torch.from_numpy(batch.rows))
@@ -56,13 +56,42 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     def run(count):
         network = Vox(CONFIG)
         options = TrainOptions(steps=count, batch_size=4, half_precision=False)
-        return train(network, Toy, options, checkpoint=tmp_path / "c.pt", report=lambda step, *_: steps.append(step))
+        return train([network], Toy, options, checkpoint=tmp_path / "c.pt",
+                     report=lambda step, *_: steps.append(step))[0]
 
     kept, again = run(50).state_dict(), run(50).state_dict()
     assert steps == [50]
     assert all(torch.equal(kept[name], again[name]) for name in kept)
     run(100)
     assert steps == [50, 100]
+
+
+def test_a_student_with_less_context_sees_its_own_rows_and_learns_too():
+    small = VoxConfig(band_count=8, width=32, dilations=(1,), aheads=(1,), dropout=0.0)
+    batch = Toy(1).batch(2)
+    rows = own_rows(batch, small)
+    assert rows.shape[1] == 2 * (40 + small.frames_before + small.frames_after) + 1
+    # The row in the middle of the first frame is the same one.
+    np.testing.assert_array_equal(rows[:, 2 * small.frames_before + 1], batch.rows[:, 2 * CONFIG.frames_before + 1])
+    teacher, student = Vox(CONFIG), Vox(small)
+    losses = []
+    train([teacher, student], Toy, TrainOptions(steps=150, batch_size=8, learning_rate=1e-2, half_precision=False,
+                                                average=0.9), report=lambda step, seconds, loss: losses.append(loss))
+    assert losses[-1][1] < 0.4 * losses[0][1]
+
+
+def test_phones_are_given_as_posteriors():
+    import onnxruntime
+
+    network = Vox(CONFIG).eval()
+    graph = onnx_bytes(Folded(network, phones=True), outputs=("phones",))
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    rows = np.random.default_rng(0).normal(size=(1, 2 * (5 + CONTEXT) + 1, 8)).astype(np.float32)
+    (phones,) = session.run(None, {"rows": rows})
+    with torch.no_grad():
+        expected = network(torch.from_numpy(rows))[2].softmax(2)
+    np.testing.assert_allclose(phones, expected, atol=1e-3)
+    np.testing.assert_allclose(phones.sum(2), 1, atol=1e-5)
 
 
 def test_the_graph_equals_the_network():

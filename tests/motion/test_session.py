@@ -13,7 +13,7 @@ from personare.motion.session import Pipeline, Session
 from personare.spaces import ARKIT_52
 
 MEL = MelOptions(band_count=8, rate_hz=120.0)
-BEFORE, AFTER, REACH = 3, 2, 1
+BEFORE, AFTER, REACH_BEFORE, REACH_AFTER = 3, 2, 2, 1
 
 
 def toy_run(rows):
@@ -24,14 +24,14 @@ def toy_run(rows):
 
 
 def toy_decode(outputs):
-    """A stand-in decoder that looks REACH frames to either side."""
-    mean = (outputs[:-2] + outputs[1:-1] + outputs[2:]) / 3
+    """A stand-in decoder that looks at two frames before and one after each frame."""
+    mean = (outputs[:-3] + outputs[1:-2] + outputs[2:-1] + outputs[3:]) / 4
     return np.repeat(mean / -20, len(ARKIT_52), axis=1)
 
 
 def session(fps=30.0):
     """A fresh session of the toy pipeline."""
-    return Session(Pipeline(MEL, toy_run, toy_decode, BEFORE, AFTER, REACH, "arkit-52"), fps=fps)
+    return Session(Pipeline(MEL, toy_run, toy_decode, BEFORE, AFTER, REACH_BEFORE, REACH_AFTER, "arkit-52"), fps=fps)
 
 
 def whole(sound, fps=30.0):
@@ -86,7 +86,7 @@ def test_memory_of_a_long_take_is_bounded():
     sizes = []
     for _ in range(12):
         take.push(SOUND)
-        sizes.append(take._rows.size + take._values.size + take._outputs.size)
+        sizes.append(take._network.size + take._values.size + take._outputs.size)
     assert max(sizes[6:]) <= max(sizes[:6])
 
 
