@@ -1,11 +1,15 @@
 """Lip gap of the model against the lip gap tracked in real video, clip by clip, after lag correction.
 
-    python benchmarks/tracked_video.py SHARED_DATA_FOLDER
+    python benchmarks/tracked_video.py SHARED_DATA_FOLDER [--model NAME] [--articulation A] [--scan]
 
 The folder holds tracks/<clip>.npz (MediaPipe landmarks), videos/<clip>.* with their sound and paired_bfm/<clip>.flac.
-The tracked gap is that of the inner lips (landmarks 13 and 14) as a share of the distance of the outer eye corners (33
-and 263); the model's is that of an average head. r is Pearson's at the best lag within 0.3 s; `loudness` is the same
-for the level of the sound, the floor any method should beat.
+The tracked gap is that of the inner lips (landmarks 13 and 14) in cm, taking the outer eye corners (33 and 263) to be
+9.0 cm apart, as adults have them on average; the model's is that of an average head. r is Pearson's at the best lag
+within 0.3 s; `loudness` is the same for the level of the sound, the floor any method should beat. p95 is the 95th
+percentile of the gap less its 5th; `fast` the share of the velocity energy above 12 Hz. Clips whose picture and
+sound are known to be apart by 0.2 s or more count like the others, as lag is corrected.
+
+--scan repeats the comparison at several articulations: r cannot change much, the size does.
 """
 
 import argparse
@@ -18,16 +22,36 @@ from personare.arrays import resample_in_time
 from personare.motion.mouth import measures_cm
 
 RATE_HZ, MOST_LAG_S = 60, 0.3
+# Between the outer corners of the eyes: 86 to 92 mm in adults (Farkas 1994, Anthropometry of the Head and Face).
+EYES_CM = 9.0
+
+
+def tracks(folder):
+    """(name, opened track) of each clip in which a face was found."""
+    for path in sorted((folder / "tracks").glob("*.npz")):
+        with np.load(path) as track:
+            if track["detected"].sum() >= 25:
+                yield path.stem.removeprefix("bfm_"), {key: track[key] for key in track.files}
+
+
+def sound_of(folder, name):
+    """Audio of a clip; None where it has none, or silence."""
+    sounds = [*(folder / "paired_bfm").glob(f"{name}.flac"), *(folder / "videos").glob(f"{name}.m*")]
+    try:
+        audio = personare.load(sounds[0])
+    except personare.InputError:
+        return None
+    return audio if np.abs(audio.samples).max() > 1e-3 else None
 
 
 def tracked_gap(track):
-    """(times s, gap) of the frames in which a face was found."""
+    """(times s, gap cm) of the frames in which a face was found."""
     index = {int(number): i for i, number in enumerate(track["landmark_index"])}
     points = track["landmarks_px_x16"][..., :2].astype(np.float64) / 16
     upper, lower, right, left = (points[:, index[number]] for number in (13, 14, 33, 263))
     gap = np.linalg.norm(upper - lower, axis=1) / np.maximum(np.linalg.norm(right - left, axis=1), 1)
     found = track["detected"].astype(bool)
-    return track["time"][found], gap[found]
+    return track["time"][found], EYES_CM * gap[found]
 
 
 def best_correlation(one, other):
@@ -43,42 +67,64 @@ def best_correlation(one, other):
     return best
 
 
-def level(audio, count):
-    """(count,) level of the sound in dB at RATE_HZ, smoothed over 50 ms."""
+def level(audio, count, rate_hz=RATE_HZ, width_s=0.05):
+    """(count,) level of the sound in dB at rate_hz, over width_s around each frame."""
     energy = np.concatenate([[0], np.cumsum(audio.samples.astype(np.float64) ** 2)])
-    centre = np.arange(count) / RATE_HZ * audio.rate_hz
-    low, high = ((centre + s * 0.025 * audio.rate_hz).astype(int).clip(0, len(audio.samples)) for s in (-1, 1))
+    centre = np.arange(count) / rate_hz * audio.rate_hz
+    low, high = ((centre + s * width_s / 2 * audio.rate_hz).astype(int).clip(0, len(audio.samples)) for s in (-1, 1))
     return 10 * np.log10((energy[high] - energy[low]) / np.maximum(high - low, 1) + 1e-6)
 
 
-def main():
-    """Print a line for each clip with sound, and the mean."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("folder", type=Path)
-    folder = options.parse_args().folder
-    found = []
-    for path in sorted((folder / "tracks").glob("*.npz")):
-        name = path.stem.removeprefix("bfm_")
-        sounds = [*(folder / "paired_bfm").glob(f"{name}.flac"), *(folder / "videos").glob(f"{name}.m*")]
-        try:
-            audio = personare.load(sounds[0])
-        except personare.InputError:
+def size(gap):
+    """95th percentile of a gap less its 5th."""
+    low, high = np.percentile(gap, [5, 95])
+    return float(high - low)
+
+
+def fast_share(gap):
+    """Share of the velocity energy above 12 Hz."""
+    speed = np.diff(gap)
+    energy = np.abs(np.fft.rfft(speed * np.hanning(len(speed)))) ** 2
+    return float(energy[np.fft.rfftfreq(len(speed), 1 / RATE_HZ) > 12].sum() / max(energy.sum(), 1e-12))
+
+
+def compare(folder, model, articulation):
+    """(name, seconds, r, lag s, loudness r, tracked size cm, our size cm, our fast share) of each clip."""
+    for name, track in tracks(folder):
+        audio = sound_of(folder, name)
+        if audio is None:
             continue
-        with np.load(path) as track:
-            time_s, gap = tracked_gap(track)
-        if len(gap) < 25 or np.abs(audio.samples).max() < 1e-3:
-            continue
-        motion = personare.animate(audio, fps=RATE_HZ, layers=personare.STILL)
-        ours = np.maximum(measures_cm(motion)[:, 0], 0)
+        time_s, gap = tracked_gap(track)
+        motion = personare.animate(audio, model=model, fps=RATE_HZ, layers=personare.STILL, articulation=articulation)
         grid = np.arange(int(time_s[-1] * RATE_HZ)) / RATE_HZ
         real = np.interp(grid, time_s, gap)
-        ours = resample_in_time(ours, from_hz=RATE_HZ, to_hz=RATE_HZ, frame_count=len(grid))
+        ours = resample_in_time(np.maximum(measures_cm(motion)[:, 0], 0), from_hz=RATE_HZ, to_hz=RATE_HZ,
+                                frame_count=len(grid))
         r, lag = best_correlation(real, ours)
         floor, _ = best_correlation(real, level(audio, len(grid)))
-        found.append((r, floor))
-        print(f"{name:28s} {time_s[-1]:5.1f} s  r {r:.2f} at {lag * 1000:+5.0f} ms   loudness {floor:.2f}")
-    r, floor = np.mean(found, axis=0)
-    print(f"{len(found)} clips: mean r {r:.3f}, loudness {floor:.3f}")
+        yield name, time_s[-1], r, lag, floor, size(real), size(ours), fast_share(ours)
+
+
+def main():
+    """Print a line for each clip with sound, and the means."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--model", default="vox", help="name of a model or path of a bundle")
+    options.add_argument("--articulation", type=float, default=1.0)
+    options.add_argument("--scan", action="store_true", help="means at articulations 0.5 .. 2 alone")
+    options = options.parse_args()
+    for articulation in (0.5, 0.7, 1.0, 1.3, 1.6, 2.0) if options.scan else (options.articulation,):
+        found = []
+        for name, seconds, *row in compare(options.folder, options.model, articulation):
+            found.append(row)
+            r, lag, floor, real, ours, fast = row
+            if not options.scan:
+                print(f"{name:28s} {seconds:5.1f} s  r {r:.2f} at {lag * 1000:+5.0f} ms   loudness {floor:.2f}   "
+                      f"p95 {ours:.2f} of {real:.2f} cm   fast {fast:.3f}")
+        r, lag, floor, real, ours, fast = np.array(found).T
+        print(f"articulation {articulation:g}, {len(found)} clips: mean r {r.mean():.3f}, loudness {floor.mean():.3f}, "
+              f"median lag {np.median(lag) * 1000:+.0f} ms, size {np.median(ours):.2f} of {np.median(real):.2f} cm "
+              f"(median of ratios {np.median(ours / real):.2f}), fast {np.median(fast):.3f}")
 
 
 if __name__ == "__main__":

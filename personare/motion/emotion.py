@@ -134,9 +134,10 @@ def _rows(lines, path):
 def _parsed(text):
     mixture = {}
     for part in text.split(","):
-        name, _, strength = part.partition(":")
+        word, _, strength = part.partition(":")
+        name = _name(word.strip())
         try:
-            mixture[_name(name.strip())] = float(strength) if strength.strip() else 1.0
+            mixture[name] = float(strength) if strength.strip() else 1.0
         except ValueError:
             raise InputError("emotion", expected="NAME:STRENGTH, as in joy:0.7", got=f"'{part}'",
                              remedy="write a number in 0..1") from None

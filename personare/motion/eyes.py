@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.085, 0.035, 0.170
-BLINK_MEAN_S, BLINK_LEAST_S = 3.4, 0.9
+BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.080, 0.025, 0.150
+BLINK_MEAN_S, BLINK_LEAST_S = 2.7, 0.8
 SACCADE_S, FIXATION_MEAN_S = 0.045, 1.6
 GAZE_YAW_RAD, GAZE_PITCH_RAD = np.radians(5.0), np.radians(3.0)
 # Speakers look away as they begin an utterance and back as they end it (Kendon 1967): chance of the former.
@@ -17,7 +17,7 @@ EYE_FULL_RAD = np.radians(28.0)
 def ease(x):
     """Minimum-jerk step of one number: 0 below 0, 1 above 1."""
     x = min(max(x, 0.0), 1.0)
-    return x * x * x * (10 - 15 * x + 6 * x * x)
+    return min(x * x * x * (10 - 15 * x + 6 * x * x), 1.0)
 
 
 def blink_curve(since_s):
@@ -59,7 +59,7 @@ class Blinks:
             self.start_s, self.next_s = self.next_s, self.next_s + self._interval(often)
         pause = self.spoke and activity < 0.15
         self.spoke = activity > 0.3 or (self.spoke and not pause)
-        if pause and time_s - self.start_s > BLINK_MEAN_S / 2 / (self.often * often):
+        if pause and time_s - self.start_s > 0.7 * BLINK_MEAN_S / (self.often * often):
             self.next_s = min(self.next_s, time_s + 0.1)
         return blink_curve(time_s - self.start_s) if self.start_s >= 0 else 0.0
 

@@ -6,7 +6,7 @@ import numpy as np
 def ease_rows(x):
     """Minimum-jerk step of each value: 0 below 0, 1 above 1."""
     x = np.clip(x, 0, 1)
-    return x * x * x * (10 - 15 * x + 6 * x * x)
+    return np.minimum(x * x * x * (10 - 15 * x + 6 * x * x), 1.0)
 
 
 def smooth_noise(position, *, seed, channel):

@@ -24,9 +24,9 @@ from personare.motion.head import rotation_from_angles, smooth_noise
 from personare.motion.prosody import Accents, VoiceStream
 from personare.spaces import ARKIT_52
 
-HEAD_YAW_RAD, HEAD_PITCH_RAD, HEAD_ROLL_RAD = np.radians((4.2, 2.6, 2.0))
-HEAD_RATES_HZ = (0.32, 0.45, 0.28)
-QUICK_SHARE, QUICK_HZ = 0.22, 1.3
+HEAD_YAW_RAD, HEAD_PITCH_RAD, HEAD_ROLL_RAD = np.radians((3.2, 2.2, 3.2))
+HEAD_RATES_HZ = (1.3, 0.9, 0.85)
+QUICK_SHARE, QUICK_HZ = 0.14, 2.4
 HEAD_SHIFT_M, SHIFT_HZ = 0.003, 0.23
 NOD_RAD = np.radians(3.0)
 BROW_RAISE = 0.5

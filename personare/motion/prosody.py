@@ -16,7 +16,7 @@ WINDOW_S, PITCH_RATE_HZ, LOW_HZ, HIGH_HZ = 0.040, 4000, 70.0, 400.0
 # Speech lies within this of the loudest of late, and above the floor of quiet recordings, in dB.
 SPEECH_RANGE_DB, QUIET_DB, LOUD_FALL_DB_S = 22.0, -58.0, 3.0
 LEVEL_UNIT_DB, PITCH_UNIT = 7.0, 0.13
-VOICED_CORRELATION = 0.45
+VOICED_CORRELATION, NEARLY = 0.45, 0.85
 ACCENT_AT, ACCENT_LEAST_S = 0.55, 0.28
 NOD_CHANCE, BROW_CHANCE = 0.6, 0.35
 NOD_S, BROW_RISE_S, BROW_HOLD_S, BROW_FALL_S = 0.42, 0.16, 0.18, 0.40
@@ -79,10 +79,15 @@ class VoiceStream:
         lags = np.arange(low, high + 1)
         shape = taper[coarse.shape[1] - 1 + lags] / taper[coarse.shape[1] - 1]
         share = correlation[:, lags] / np.maximum(correlation[:, :1] * shape, 1e-12)
-        # A period and its double are alike; the mild slope prefers the shorter.
-        best = np.argmax(share - 0.0015 * lags, axis=1)
-        clear = np.take_along_axis(share, best[:, None], 1)[:, 0] > VOICED_CORRELATION
-        return np.where(clear, np.log(rate_hz / lags[best]), np.nan)
+        # A period and its double are alike: the first peak that is nearly the highest.
+        inner = share[:, 1:-1]
+        peaks = (inner >= share[:, :-2]) & (inner >= share[:, 2:]) & (inner >= NEARLY * share.max(axis=1)[:, None])
+        best = 1 + np.argmax(np.where(peaks.any(axis=1)[:, None], peaks, inner), axis=1)
+        before, peak, after = (np.take_along_axis(share, best[:, None] + i, 1)[:, 0] for i in (-1, 0, 1))
+        # The vertex of the parabola through three lags, at most half a lag away.
+        bend = np.maximum(2 * peak - before - after, 1e-9)
+        lag = lags[best] + np.clip((after - before) / (2 * bend), -0.5, 0.5)
+        return np.where(peak > VOICED_CORRELATION, np.log(rate_hz / lag), np.nan)
 
 
 @dataclass
