@@ -1,0 +1,177 @@
+"""One .npz file a face, written by save_face and opened in milliseconds; other .npz files by what they hold."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from personare.errors import AssetError, InputError
+from personare.faces.joints import Joint
+from personare.faces.linear import Corrective, LinearFace
+from personare.files.arrays import npz_names, read_npz
+from personare.spaces import SPACES, Space
+from personare.store import atomic_path
+from personare.types import Material, Surface
+
+LAYOUT = 1
+_CARD = "personare_face"           # JSON, present in every file that save_face wrote
+_SURFACE = ("triangles", "uv", "color", "occlusion", "triangle_material", "weld")
+
+# What an array's name tells of a file's origin -> the module that opens it.
+_ORIGINS = (
+    ({"expression_deltas", "identity_deltas"}, "personare.faces.ict:open_ict"),
+    ({"shapedirs", "posedirs", "v_template"}, "personare.faces.flame:open_flame"),
+    ({"shapes", "names"}, "personare.faces.shapes:open_shapes"),
+)
+# Kind of face on a card -> "module:function" that makes it of the file's path.
+_KINDS = {"linear": "personare.faces.bundle:read_linear", "vertices": "personare.faces.template:read_vertices",
+          "flame": "personare.faces.flame:read_flame", "bfm": "personare.faces.bfm:open_bfm"}
+
+
+def open_npz(path):
+    """The Face of an .npz file: one of save_face, of ICT-FaceKit, FLAME, or rest + shapes + names.
+
+    Raises:
+        InputError: missing, damaged, or of none of these.
+    """
+    from importlib import import_module
+
+    inside = npz_names(path)
+    if _CARD in inside:
+        target = _KINDS.get(read_card(path).get("kind"), "")
+    else:
+        target = next((target for names, target in _ORIGINS if names <= inside), "")
+    if not target:
+        read_npz(path, [])
+        raise InputError(path, expected="a face: arrays rest, shapes, names, triangles, or a file of save_face",
+                         got=", ".join(sorted(inside))[:120] or "no arrays", remedy="see docs/faces/npz.md")
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)(Path(path))
+
+
+def save_face(face, path):
+    """Write a face to one .npz file that open_face reads back in milliseconds.
+
+    Args:
+        face: LinearFace, or another Face with a method `packed` that returns its card and arrays.
+        path: where to; an existing file is replaced once the new one is complete.
+
+    Returns:
+        The path as a Path.
+
+    Raises:
+        InputError: the face is of a kind that is no table of arrays, such as a rig, which is a file already.
+        OutputError: the file could not be written.
+    """
+    if isinstance(face, LinearFace):
+        card, arrays = _packed_linear(face)
+    elif hasattr(face, "packed"):
+        card, arrays = face.packed()
+    else:
+        raise InputError("face", expected="a face made of shapes", got=type(face).__name__,
+                         remedy="use its own file where a face is named")
+    card, arrays = pack_surface(face.surface, card | {"name": face.name}, arrays)
+    return write_arrays(path, card, arrays)
+
+
+def write_arrays(path, card, arrays):
+    """Write arrays with a card, uncompressed so that each can be read in one go; returns the path."""
+    path = Path(path)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **{_CARD: np.array(json.dumps({"layout": LAYOUT} | card))}, **arrays)
+    return path
+
+
+def read_card(path):
+    """The card of a file that save_face wrote, a dict.
+
+    Raises:
+        InputError: damaged. AssetError: written by a newer personare.
+    """
+    try:
+        card = json.loads(str(read_npz(path, [_CARD])[_CARD][()]))
+        layout = int(card["layout"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise damaged(path, error) from error
+    if layout > LAYOUT:
+        raise AssetError(f"{path}: layout {layout} is above {LAYOUT}; update personare")
+    return card
+
+
+def damaged(path, error):
+    """The InputError of a face file whose parts do not fit together."""
+    told = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+    return InputError(path, expected="a face that personare wrote", got=f"parts that do not fit ({told})",
+                      remedy="convert it again")
+
+
+def pack_surface(surface, card, arrays):
+    """Card and arrays with those of a Surface added."""
+    materials = [{"name": m.name, "color": list(m.color), "roughness": m.roughness, "specular": m.specular,
+                  "scatter": m.scatter, "texture": m.texture is not None} for m in surface.materials]
+    textures = {f"texture_{i}": m.texture for i, m in enumerate(surface.materials) if m.texture is not None}
+    return card | {"materials": materials}, {name: getattr(surface, name) for name in _SURFACE} | textures | arrays
+
+
+def unpack_surface(path, card):
+    """The Surface of a file."""
+    materials = []
+    for i, told in enumerate(card["materials"]):
+        told = dict(told)
+        texture = read_npz(path, [f"texture_{i}"])[f"texture_{i}"] if told.pop("texture") else None
+        materials.append(Material(**told | {"color": tuple(told["color"]), "texture": texture}))
+    return Surface(materials=tuple(materials), **read_npz(path, _SURFACE))
+
+
+def pack_space(space):
+    """What a card says of a space: its name, and its columns where nobody else knows them."""
+    known = SPACES.get(space.name)
+    return {"space": space.name} if known == space else {"space": space.name, "columns": list(space.columns)}
+
+
+def unpack_space(card):
+    """The Space of a card."""
+    return Space(card["space"], tuple(card["columns"])) if "columns" in card else SPACES[card["space"]]
+
+
+def _packed_linear(face):
+    card = {"kind": "linear", **pack_space(face.space),
+            "correctives": [list(corrective.columns) for corrective in face.correctives],
+            "joints": [{"name": joint.name, "turns": {name: list(turn) for name, turn in joint.turns.items()}}
+                       for joint in face.joints]}
+    arrays = {name: getattr(face, name) for name in ("rest", "shapes", "head_weight", "head_pivot")}
+    for i, corrective in enumerate(face.correctives):
+        arrays |= {f"corrective_{i}_vertices": corrective.vertices, f"corrective_{i}_moves": corrective.moves}
+    for i, joint in enumerate(face.joints):
+        arrays |= {f"joint_{i}_pivot": joint.pivot, f"joint_{i}_weight": joint.weight}
+    return card, arrays
+
+
+def read_linear(path):
+    """The LinearFace of a file that save_face wrote.
+
+    Raises:
+        InputError: damaged.
+    """
+    card = read_card(path)
+    try:
+        data = read_npz(path, ["rest", "shapes", "head_weight", "head_pivot"])
+        return LinearFace(name=card["name"], space=unpack_space(card), surface=unpack_surface(path, card), **data,
+                          correctives=_correctives(path, card), joints=_joints(path, card))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def _correctives(path, card):
+    parts = [read_npz(path, [f"corrective_{i}_vertices", f"corrective_{i}_moves"])
+             for i in range(len(card["correctives"]))]
+    return tuple(Corrective(tuple(columns), *part.values())
+                 for columns, part in zip(card["correctives"], parts, strict=True))
+
+
+def _joints(path, card):
+    parts = [read_npz(path, [f"joint_{i}_pivot", f"joint_{i}_weight"]) for i in range(len(card["joints"]))]
+    return tuple(Joint(told["name"], *part.values(), told["turns"])
+                 for told, part in zip(card["joints"], parts, strict=True))
