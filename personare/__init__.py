@@ -12,9 +12,10 @@ __version__ = "0.1.0"
 # Public names and where they live; each is imported on first use, so `import personare` stays instant.
 _HOMES = {
     "personare.api": ("load", "open_stream", "animate", "evaluate", "open_face", "read_motion", "render", "save",
-                      "sheet"),
+                      "save_face", "sheet"),
     "personare.motion.emotion": ("Emotion",),
     "personare.motion.layers": ("Layers", "STILL"),
+    "personare.transfer": ("convert", "rig"),
     "personare.types": ("Audio", "AudioStream", "Face", "Features", "Material", "Mesh", "Motion", "Style",
                         "Surface", "Take"),
     "personare.spaces": ("Space", "ARKIT_52"),

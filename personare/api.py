@@ -11,7 +11,9 @@ from personare.arrays import checked_number
 from personare.assets import user_path
 from personare.errors import InputError
 from personare.motion.layers import STILL, Layers, LayerStream
+from personare.motion.retarget import can_convert
 from personare.spaces import unknown_name
+from personare.transfer import convert, fitted
 from personare.types import Audio, AudioStream, Face, Motion, Take
 
 
@@ -127,8 +129,8 @@ def render(motion, *, face="sona", size=(512, 512), threads=None):
     """Draw motion on a face.
 
     Args:
-        motion: Motion in the face's space.
-        face: name of a face or a Face.
+        motion: Motion; what is not in the face's space is converted first, see convert.
+        face: as for open_face.
         size: width and height in pixels, or one number for both; 16..4096.
         threads: frames drawn at the same time; default one for each core.
 
@@ -137,7 +139,8 @@ def render(motion, *, face="sona", size=(512, 512), threads=None):
     """
     from personare.rendering.frames import render_frames
 
-    return render_frames(open_face(face), motion, size=(size, size) if np.isscalar(size) else size, threads=threads)
+    face = open_face(face)
+    return render_frames(face, fitted(motion, face), size=(size, size) if np.isscalar(size) else size, threads=threads)
 
 
 def sheet(face="sona", *, size=192, columns=9):
@@ -184,11 +187,37 @@ def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512),
     format = format or registry.format_of(path)
     needs = registry.row("export", format).needs
     write = registry.load("export", format)
-    shown = open_face(face) if "face" in needs else None
+    shown, space = open_face(face) if "face" in needs else None, registry.row("export", format).space
+    if shown is not None:
+        motion = fitted(motion, shown)
+    elif space and space != motion.space.name and can_convert(motion.space, space):
+        motion, _ = convert(motion, space)
     draw = (lambda: render(motion, face=shown, size=size)) if "frames" in needs else None
     sound = None if audio is None else _as_stream(audio)
     write(path, Take(motion, face=shown, audio=sound, frames=draw, name=_title(path, format)), progress=progress)
     return path
+
+
+def save_face(face, path):
+    """Write a face to a file.
+
+    Args:
+        face: as for open_face; also a head that personare.rig gave its shapes.
+        path: .npz opens again in milliseconds, .glb (or another format that carries a mesh) holds it at rest.
+
+    Returns:
+        The path written, as a Path.
+
+    Raises:
+        InputError: the face is not made of shapes, or the suffix carries no face.
+        OutputError: the file could not be written; what was there before is unchanged.
+    """
+    face, path = open_face(face), Path(path)
+    if path.suffix.lower() != ".npz":
+        return save(Motion(np.zeros((1, len(face.space)), np.float32), 30, face.space), path, face=face)
+    from personare.faces.bundle import save_face as write_face
+
+    return write_face(face, path)
 
 
 def read_motion(path):

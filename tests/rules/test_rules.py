@@ -16,7 +16,7 @@ LAYERS = (
     {"registry", "store", "assets", "files"},
     {"audio", "faces", "rendering", "export"},
     {"motion", "tracking", "portraits"},
-    {"metrics", "live", "learn"},
+    {"metrics", "live", "learn", "transfer"},
     {"api", "progress"},
     {"cli", "studio"},
     {"__main__"},

@@ -1,0 +1,1 @@
+"""Pictures of a face -> where it is and how it moves."""
