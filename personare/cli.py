@@ -10,6 +10,7 @@ import typer
 
 from personare.errors import InputError, PersonareError
 from personare.progress import Mode, Report
+from personare.registry import TABLES
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]},
@@ -19,8 +20,8 @@ faces = typer.Typer(no_args_is_help=True)
 app.add_typer(faces, name="face", help="Look at faces.")
 
 Format = Annotated[str, typer.Option(
-    "-f", "--format", metavar="FORMATS", help="One or more of mp4,glb,csv,json,a2f,npz, or all. "
-    "Default: what the suffix of --output says, else mp4.")]
+    "-f", "--format", metavar="FORMATS", help=f"One or more of {','.join(TABLES['export'])}, or all, which leaves "
+    "out folders. Default: what the suffix of --output says, else mp4. See `personare list formats`.")]
 Output = Annotated[str | None, typer.Option(
     "-o", "--output", metavar="PATH", help="A file, or a folder: one that exists, or a name that ends with / or has "
     "no suffix. Default: here, named as the sound.")]
@@ -80,7 +81,7 @@ def animate(
 
 @app.command(epilog="Example: `personare convert take.csv -o take.glb`")
 def convert(
-    take: Annotated[Path, typer.Argument(help="Motion: Live Link .csv, .json, .a2f.json or .npz.")],
+    take: Annotated[Path, typer.Argument(help="Motion: a file or folder of any format that can be read.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
     sound: Annotated[Path | None, typer.Option("--sound", help="Sound to put beside it, for video.")] = None,
     fps: Annotated[float | None, typer.Option(min=1, max=240, help="Change the frame rate.")] = None,
@@ -201,7 +202,7 @@ def parse_formats(text, output):
     from personare import registry
 
     if text == "all":
-        return registry.names("export")
+        return registry.all_formats()
     meant = registry.format_of(output) if _names_file(output) else None
     if not text:
         return (meant or "mp4",)
@@ -266,10 +267,13 @@ def plan_outputs(sounds, output, formats):
 
 
 def _names_file(output):
-    """Whether -o means a file: it has a suffix, does not end with a slash and is no folder."""
+    """Whether -o means one result: it has a suffix, does not end with a slash and is no folder of something else."""
     if output == "-":
         raise InputError("--output", expected="a file or a folder", got="-", remedy="results are not written to a pipe")
-    return bool(output and not output.endswith(("/", "\\")) and Path(output).suffix and not Path(output).is_dir())
+    from personare.registry import writes_folder
+
+    folder = bool(output) and Path(output).is_dir() and not writes_folder(output)
+    return bool(output and not output.endswith(("/", "\\")) and Path(output).suffix and not folder)
 
 
 def _same_file(one, other):

@@ -130,7 +130,8 @@ def print_tables(tables, *, as_json=False):
         as_json: print one JSON object instead of tables.
     """
     if as_json:
-        plain = {title: [{"name": name, "summary": row.summary, **({"suffix": row.suffix} if row.suffix else {})}
+        plain = {title: [{"name": name, "summary": row.summary, **({"suffix": row.suffix} if row.suffix else {}),
+                          **({"carries": row.carries, "read": bool(row.reader)} if row.carries else {})}
                          for name, row in rows] for title, rows in tables.items()}
         print(json.dumps(plain, indent=2))  # noqa: T201
         return
@@ -140,7 +141,8 @@ def print_tables(tables, *, as_json=False):
     for title, rows in tables.items():
         table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
         for name, row in rows:
-            table.add_row(name, row.suffix, row.summary)
+            can = ("read, write" if row.reader else "write") if row.suffix else ""
+            table.add_row(name, *((row.suffix, can, ", ".join(row.carries)) if row.suffix else ()), row.summary)
         Console().print(table)
 
 

@@ -64,6 +64,26 @@ TABLES = {
                    needs=("face", "frames"), carries=("pictures", "sound")),
         "glb": Row("personare.export.glb:write", "glTF 2.0 mesh, morph targets and animation", ".glb",
                    needs=("face",), carries=("curves", "head pose", "mesh")),
+        "usda": Row("personare.export.usd:write", "Universal Scene Description as text, blend shapes and animation",
+                    ".usda", needs=("face",), carries=("curves", "head pose", "mesh")),
+        "usdc": Row("personare.export.usd:write_binary", "the same in binary", ".usdc", needs=("face",),
+                    carries=("curves", "head pose", "mesh"), extra="usd"),
+        "usdz": Row("personare.export.usdz:write", "the same with textures and sound in one package", ".usdz",
+                    needs=("face",), carries=("curves", "head pose", "mesh", "sound")),
+        "pc2": Row("personare.export.pc2:write", "point cache: the vertices of every frame", ".pc2", needs=("face",),
+                   carries=("mesh",)),
+        "rest": Row("personare.export.obj:write_rest", "OBJ of the face at rest, to put a point cache on", ".rest.obj",
+                    needs=("face",), carries=("mesh",)),
+        "obj": Row("personare.export.obj:write", "folder with an OBJ for every frame", ".objs", needs=("face",),
+                   carries=("mesh",), folder=True),
+        "ply": Row("personare.export.ply:write", "folder with a binary PLY for every frame", ".plys", needs=("face",),
+                   carries=("mesh",), folder=True),
+        "png": Row("personare.export.png:write", "folder with a PNG for every frame", ".pngs",
+                   needs=("face", "frames"), carries=("pictures",), folder=True),
+        "gif": Row("personare.export.gif:write", "animated picture of 256 colours", ".gif", needs=("face", "frames"),
+                   carries=("pictures",)),
+        "bvh": Row("personare.export.bvh:write", "head and eyes as joints, motion capture", ".bvh",
+                   needs=("face",), carries=("head pose",)),
         "csv": Row("personare.export.livelink:write", "Live Link Face take, read by Unreal Engine", ".csv",
                    reader="personare.export.livelink:read", carries=_CURVES_AND_HEAD, space="arkit-52"),
         "json": Row("personare.export.json:write", "frames with names, plain JSON", ".json",
@@ -131,6 +151,20 @@ def format_of(path):
         suffixes = tuple(row("export", name).suffix for name in names("export"))
         raise unknown_name("suffix", Path(path).suffix or Path(path).name, suffixes)
     return max(fitting, key=lambda name: len(row("export", name).suffix))
+
+
+def writes_folder(path):
+    """Whether a path's suffix stands for a format that is a folder."""
+    file_name = f".{Path(path).name.lower()}"
+    return any(row("export", name).folder and file_name.endswith(row("export", name).suffix)
+               for name in names("export"))
+
+
+def all_formats():
+    """Names of the formats that any motion of ours can be written in: one file each, and nothing more to install."""
+    rows = {name: row("export", name) for name in names("export")}
+    return tuple(name for name, row in rows.items()
+                 if not row.folder and not row.extra and row.space in ("", "arkit-52"))
 
 
 def format_to_read(path):

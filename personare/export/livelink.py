@@ -13,9 +13,10 @@ import numpy as np
 
 from personare.arrays import frame_count
 from personare.errors import InputError
+from personare.export.eyes import LOOKS, eye_angles, eye_looks
 from personare.export.reading import checked_size, unreadable
 from personare.export.rotations import from_yaw_pitch_roll, poses, yaw_pitch_roll
-from personare.spaces import ARKIT_52
+from personare.spaces import ARKIT_52, EYE_ANGLES, HEAD_ANGLES, LIVELINK_61
 from personare.store import atomic_path
 from personare.types import Motion
 
@@ -26,14 +27,10 @@ ROW_RATES = (30.0, 60.0)
 
 _SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
 WEIGHTS = tuple(_SWAPPED.get(name, name) for name in ARKIT_52.columns)
-ANGLES = ("HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll",
-          "RightEyeYaw", "RightEyePitch", "RightEyeRoll")
-VALUES = tuple(name[0].upper() + name[1:] for name in WEIGHTS) + ANGLES
+ANGLES = HEAD_ANGLES + EYE_ANGLES
+VALUES = tuple(name[0].upper() + name[1:] for name in WEIGHTS + ANGLES)
+_LOOKS = [WEIGHTS.index(name) for name in LOOKS]
 HEADER = ("Timecode", "BlendshapeCount", *VALUES)
-
-# Least-squares slopes over seven takes of the app (15,400 rows): angle in radians at weight 1. The app adds
-# 0.064 rad outwards to both eyes, a property of its eyeballs that is left out here: no weight, no angle.
-YAW_RAD, DOWN_RAD, UP_RAD = 0.604, 0.612, 0.451
 
 # What a reader takes: rates a take can have, and this many times more time than its rows account for.
 SLOWEST_HZ, FASTEST_HZ, _WIDEST_GAPS = 1, 240, 20
@@ -93,30 +90,28 @@ def _values(motion, fps, start, stop):
     # The slice keeps memory bounded: only the rows in question are widened to float64.
     rows = slice(low[0], high[-1] + 1)
     blend = (low - rows.start, high - rows.start, position - low)
-    weights = _blended(motion.values[rows][:, motion.space.indices(WEIGHTS)], *blend)
-    head = np.zeros((len(weights), 3))
-    if motion.head_pose is not None:
-        head = yaw_pitch_roll(_blended(motion.head_pose[rows, :3, :3], *blend))
+    weights = _printed(_blended(motion.values[rows][:, motion.space.indices(WEIGHTS)], *blend))
+    if set(ANGLES) <= set(motion.space.columns):
+        angles = _printed(_blended(motion.values[rows][:, motion.space.indices(ANGLES)], *blend))
+    else:
+        head = np.zeros((len(weights), 3))
+        if motion.head_pose is not None:
+            # Whole microradians come back as themselves from the float32 matrices of a head pose.
+            head = np.round(yaw_pitch_roll(_blended(motion.head_pose[rows, :3, :3], *blend)), 6)
+        angles = np.hstack([head, eye_angles(weights[:, _LOOKS])])
     # Adding zero turns -0.0, which would print a sign, into 0.0.
-    return np.hstack([weights, head, _eye_angles(weights)]) + 0.0
+    return np.hstack([weights, angles]) + 0.0
+
+
+def _printed(values):
+    """float64 values that ten decimals and float32 keep, so that a take read and written again has the same bytes."""
+    return np.round(values, 10).astype(np.float32).astype(np.float64)
 
 
 def _blended(rows, low, high, share):
     """float64 rows between rows[low] and rows[high]."""
     share = share.reshape(-1, *[1] * (rows.ndim - 1))
     return rows[low].astype(np.float64) * (1 - share) + rows[high] * share
-
-
-def _eye_angles(weights):
-    """(t, 6) yaw, pitch, roll of the left and then the right eye, radians."""
-    columns = []
-    for side, inward in (("Left", 1), ("Right", -1)):
-        look = {way: weights[:, WEIGHTS.index(f"eyeLook{way}{side}")] for way in ("In", "Out", "Up", "Down")}
-        yaw = inward * YAW_RAD * (look["In"] - look["Out"])
-        pitch = DOWN_RAD * look["Down"] - UP_RAD * look["Up"]
-        # Exact in the app's takes (1e-8): its eyes never twist, which in this order of angles is a roll.
-        columns += [yaw, pitch, np.arctan(np.tan(pitch) * np.sin(yaw))]
-    return np.stack(columns, axis=1)
 
 
 def read(path):
@@ -134,6 +129,11 @@ def read(path):
     Raises:
         InputError: not such a file, or damaged.
     """
+    return from_livelink(read_angles(path))
+
+
+def read_angles(path):
+    """Like read, but the angles as they stand in the file: Motion in livelink-61, bit for bit."""
     path = checked_size(path)
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -146,10 +146,36 @@ def read(path):
     counts = np.concatenate([counts for counts, _ in pieces])
     values = np.concatenate([values for _, values in pieces])
     fps, values = _even(path, counts, values)
-    angles = values[:, len(WEIGHTS):len(WEIGHTS) + 3]
-    pose = poses(from_yaw_pitch_roll(angles)) if angles.any() else None
-    weights = values[:, [WEIGHTS.index(name) for name in ARKIT_52.columns]]
-    return Motion(weights, fps, ARKIT_52, head_pose=pose)
+    order = [(WEIGHTS + ANGLES).index(name) for name in LIVELINK_61.columns]
+    return Motion(values[:, order], fps, LIVELINK_61)
+
+
+def from_livelink(motion):
+    """Motion in arkit-52 of one in livelink-61: the head's angles become the head pose.
+
+    The eyes' angles say what eyeLook* says and are left out, unless a tool wrote them alone.
+    """
+    weights = motion.columns(ARKIT_52.columns)
+    at, looking = ARKIT_52.indices(LOOKS), motion.columns(EYE_ANGLES)
+    if looking.any() and not weights[:, at].any():
+        weights[:, at] = eye_looks(looking)
+    angles = motion.columns(HEAD_ANGLES)
+    pose = poses(from_yaw_pitch_roll(angles)) if angles.any() else motion.head_pose
+    return Motion(weights, motion.fps, ARKIT_52, head_pose=pose)
+
+
+def to_livelink(motion):
+    """Motion in livelink-61 of one with ARKit's columns: angles from the head pose and from eyeLook*.
+
+    Raises:
+        InputError: the motion lacks ARKit columns.
+    """
+    weights = _checked(motion).columns(ARKIT_52.columns)
+    head = np.zeros((len(motion), 3))
+    if motion.head_pose is not None:
+        head = yaw_pitch_roll(motion.head_pose[:, :3, :3])
+    eyes = eye_angles(weights[:, ARKIT_52.indices(LOOKS)])
+    return Motion(np.hstack([weights, head, eyes]), motion.fps, LIVELINK_61)
 
 
 def _columns(path, line):

@@ -1,12 +1,12 @@
 """Video (.mp4): H.264 pictures and AAC sound, in sync to the frame, in bounded memory."""
 
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 
 import numpy as np
 
 from personare.errors import InputError, OutputError
+from personare.export.pictures import checked_picture, pictures
 from personare.store import atomic_path
 
 # Rates that every AAC decoder plays; other sound goes to the next one above it, or to the highest.
@@ -34,21 +34,17 @@ def write(path, take, *, progress=None):
         InputError: there are no pictures, they differ in size, or the sound holds NaN.
         OutputError: the file could not be written; what was there before is unchanged.
     """
-    if take.frames is None:
-        raise InputError("take", expected="pictures", got="none", remedy="render the motion first")
     import av
 
     fps = Fraction(take.motion.fps).limit_denominator(1001)
     options = {"movflags": "+faststart"}
-    with _pictures(take) as pictures, atomic_path(path) as temporary:
-        first = next(pictures, None)
-        if first is None:
-            raise InputError("take", expected="at least one picture", got="none", remedy="render the motion first")
+    with pictures(take) as frames, atomic_path(path) as temporary:
+        first = next(frames)
         try:
             with av.open(str(temporary), "w", format="mp4", options=options) as container:
                 picture_track = _PictureTrack(container, fps, first)
                 sound_track = _SoundTrack(container, take.audio)
-                for picture in chain([first], pictures):
+                for picture in chain([first], frames):
                     picture_track.push(picture)
                     sound_track.push_until(picture_track.end_s)
                     if progress:
@@ -62,17 +58,6 @@ def write(path, take, *, progress=None):
             raise OutputError(f"{path}: writing failed ({error.strerror}); free space or choose another") from error
 
 
-@contextmanager
-def _pictures(take):
-    """Iterator of pictures that is closed at the end, so that a renderer stops its threads at once."""
-    pictures = iter(take.frames())
-    try:
-        yield pictures
-    finally:
-        if hasattr(pictures, "close"):
-            pictures.close()
-
-
 class _PictureTrack:
     """The H.264 stream of a container."""
 
@@ -80,7 +65,7 @@ class _PictureTrack:
         from av.video.reformatter import VideoReformatter
 
         self.container, self.fps, self.count = container, fps, 0
-        self.shape = _checked_picture(first, None).shape
+        self.shape = checked_picture(first, None).shape
         stream = container.add_stream("libx264", rate=fps)
         stream.height, stream.width = (n + n % 2 for n in self.shape[:2])
         stream.pix_fmt = "yuv420p"
@@ -100,7 +85,7 @@ class _PictureTrack:
         """Encode one (h, w, 3) uint8 picture."""
         import av
 
-        picture = _checked_picture(picture, self.shape)
+        picture = checked_picture(picture, self.shape)
         odd = [(0, n % 2) for n in self.shape[:2]]
         if any(extra for _, extra in odd):
             picture = np.pad(picture, [*odd, (0, 0)], mode="edge")
@@ -114,16 +99,6 @@ class _PictureTrack:
     def finish(self):
         """Write what the encoder held back."""
         self.container.mux(self.stream.encode(None))
-
-
-def _checked_picture(picture, shape):
-    """A C-contiguous (h, w, 3) uint8 picture, of that shape unless shape is None."""
-    picture = np.ascontiguousarray(picture)
-    fits = picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8 and min(picture.shape) > 0
-    if not fits or shape not in (None, picture.shape):
-        raise InputError("frames", expected=f"(h, w, 3) uint8 pictures{f' of shape {shape}' if shape else ''}",
-                         got=f"{picture.dtype} of shape {picture.shape}", remedy="render every frame alike")
-    return picture
 
 
 class _SoundTrack:

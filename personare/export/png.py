@@ -1,9 +1,46 @@
-"""PNG pictures, for textures inside other files."""
+"""PNG pictures: a folder with one for every frame, and textures inside other files.
 
+Source:
+    W3C, Portable Network Graphics (third edition), ISO/IEC 15948.
+"""
+
+import re
 import struct
 import zlib
 
 import numpy as np
+
+from personare.export.folders import atomic_folder
+from personare.export.pictures import checked_picture, pictures
+
+_OURS = re.compile(r"frame_\d+\.png")
+
+
+def is_ours(name):
+    """Whether a sequence has files of that path."""
+    return bool(_OURS.fullmatch(str(name)))
+
+
+def write(path, take, *, progress=None):
+    """Write a folder of pictures, frame_000000.png on.
+
+    Args:
+        path: of the folder.
+        take: Take with frames.
+        progress: called with (frames done, frames in total).
+
+    Raises:
+        InputError: there are no pictures, or they differ in size.
+        OutputError: the folder could not be written, or holds other things; what was there before is unchanged.
+    """
+    with pictures(take) as frames, atomic_folder(path, is_ours=is_ours) as folder:
+        shape = None
+        for number, picture in enumerate(frames):
+            picture = checked_picture(picture, shape)
+            shape = picture.shape
+            (folder / f"frame_{number:06d}.png").write_bytes(png(picture))
+            if progress:
+                progress(number + 1, max(number + 1, len(take.motion)))
 
 
 def png(picture):

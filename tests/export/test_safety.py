@@ -10,31 +10,55 @@ import pytest
 
 from personare import registry
 from personare.errors import InputError, OutputError
+from personare.spaces import space_named
+from personare.types import Motion
 
-FORMATS = tuple(registry.TABLES["export"])
-READABLE = tuple(name for name in FORMATS if registry.row("export", name).reader)
-
-
-@pytest.fixture
-def target(tmp_path):
-    """A folder that holds one file, out, with the word before."""
-    (tmp_path / "out").write_text("before")
-    return tmp_path / "out"
+ROWS = registry.TABLES["export"]
+FORMATS = tuple(name for name, row in ROWS.items() if not row.extra)
+READABLE = tuple(name for name in FORMATS if ROWS[name].reader)
+# A file that each folder format writes.
+MEMBERS = {"obj": "rest.obj", "ply": "rest.ply", "png": "frame_000000.png"}
 
 
-@pytest.fixture
-def long_take(take):
-    """The take, long and detailed enough that every format needs more than 100 kB."""
-    repeat = np.arange(1200) % 60
-    rng = np.random.default_rng(3)
-    pictures = [rng.integers(0, 255, (96, 96, 3), dtype=np.uint8) for _ in range(60)]
-    motion = replace(take.motion, values=take.motion.values[repeat], head_pose=take.motion.head_pose[repeat])
-    return replace(take, motion=motion, frames=lambda: (pictures[i] for i in repeat))
+def prepared(tmp_path, name):
+    """Where a format is to be written: a file, or a folder with a file of its own in it, that says before."""
+    target = tmp_path / "out"
+    if ROWS[name].folder:
+        (target / MEMBERS[name]).parent.mkdir(parents=True)
+        (target / MEMBERS[name]).write_text("before")
+    else:
+        target.write_text("before")
+    return target
+
+
+def files_of(target):
+    """The files of a result."""
+    return [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
 
 
 def untouched(target):
     """Whether the folder is as it was."""
-    return [path.name for path in target.parent.iterdir()] == ["out"] and target.read_text() == "before"
+    return [path.name for path in target.parent.iterdir()] == ["out"] and \
+        [path.read_text() for path in files_of(target)] == ["before"]
+
+
+def fitting(take, name):
+    """The take with a motion in the space that a format needs."""
+    space = ROWS[name].space
+    if space in ("", "arkit-52"):
+        return take
+    values = np.random.default_rng(5).random((len(take.motion), len(space_named(space))))
+    return replace(take, motion=Motion(values, take.motion.fps, space, take.motion.head_pose))
+
+
+@pytest.fixture
+def long_take(take):
+    """The take, longer and with more detail, so that files outgrow the buffers of a writer."""
+    repeat = np.arange(400) % 60
+    rng = np.random.default_rng(3)
+    pictures = [rng.integers(0, 255, (96, 96, 3), dtype=np.uint8) for _ in range(60)]
+    motion = replace(take.motion, values=take.motion.values[repeat], head_pose=take.motion.head_pose[repeat])
+    return replace(take, motion=motion, frames=lambda: (pictures[i] for i in repeat))
 
 
 @contextlib.contextmanager
@@ -51,44 +75,65 @@ def no_file_above(size):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("size", [0, 5000, 60000])
-def test_a_full_disk(target, long_take, name, size):
+@pytest.mark.parametrize("share", [0, 0.05, 0.95])
+def test_a_full_disk(tmp_path, long_take, name, share):
+    take = fitting(long_take, name)
+    (tmp_path / "whole").mkdir()
+    registry.load("export", name)(tmp_path / "whole/out", take)
+    size = max(path.stat().st_size for path in files_of(tmp_path / "whole/out"))
+    (tmp_path / "target").mkdir()
+    target = prepared(tmp_path / "target", name)
     with pytest.raises(OutputError, match=r"out: writing failed \(.+\); free space or choose another"), \
-            no_file_above(size):
-        registry.load("export", name)(target, long_take)
+            no_file_above(int(size * share)):
+        registry.load("export", name)(target, take)
     assert untouched(target)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_an_interruption(target, take, name):
+def test_an_interruption(tmp_path, take, name):
     def interrupt(done, total):
         raise KeyboardInterrupt
 
+    target = prepared(tmp_path, name)
     with pytest.raises(KeyboardInterrupt):
-        registry.load("export", name)(target, take, progress=interrupt)
+        registry.load("export", name)(target, fitting(take, name), progress=interrupt)
     assert untouched(target)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_folder_that_is_none(target, take, name):
+def test_a_folder_that_is_none(tmp_path, take, name):
+    (tmp_path / "out").write_text("before")
     with pytest.raises(OutputError, match="cannot write there"):
-        registry.load("export", name)(target / "out", take)
-    assert untouched(target)
+        registry.load("export", name)(tmp_path / "out" / "out", fitting(take, name))
+    assert untouched(tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_good_file_replaces_the_old_one_and_progress_reaches_the_end(target, take, name):
-    steps = []
-    registry.load("export", name)(target, take, progress=lambda done, total: steps.append((done, total)))
+def test_what_is_in_the_way_is_not_replaced(tmp_path, take, name):
+    if ROWS[name].folder:
+        (tmp_path / "out").write_text("before")
+    else:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/notes.txt").write_text("before")
+    with pytest.raises(OutputError, match="expected a f"):
+        registry.load("export", name)(tmp_path / "out", fitting(take, name))
+    assert untouched(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_good_file_replaces_the_old_one_and_progress_reaches_the_end(tmp_path, take, name):
+    steps, target = [], prepared(tmp_path, name)
+    registry.load("export", name)(target, fitting(take, name), progress=lambda *step: steps.append(step))
     assert steps[-1] == (60, 60)
     assert steps == sorted(steps)
-    assert [path.name for path in target.parent.iterdir()] == ["out"]
-    assert target.stat().st_size > 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert all(path.read_bytes() != b"before" for path in files_of(target))
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_every_cut_of_a_file_is_refused_or_read_as_fewer_frames(target, take, name):
-    registry.load("export", name)(target, take)
+def test_every_cut_of_a_file_is_refused_or_read_as_fewer_frames(tmp_path, take, name):
+    target = tmp_path / "out"
+    registry.load("export", name)(target, fitting(take, name))
     whole, read = target.read_bytes(), registry.load_reader(name)
     messages = []
     for share in np.linspace(0, 0.999, 40):
@@ -102,7 +147,8 @@ def test_every_cut_of_a_file_is_refused_or_read_as_fewer_frames(target, take, na
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_random_damage_gives_one_clear_error_or_a_motion(target, take, name, rng):
+def test_random_damage_gives_one_clear_error_or_a_motion(tmp_path, take, name, rng):
+    take, target = fitting(take, name), tmp_path / "out"
     registry.load("export", name)(target, replace(take, motion=take.motion.frames(0, 8)))
     whole, read = target.read_bytes(), registry.load_reader(name)
     for _ in range(150):

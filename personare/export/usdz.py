@@ -1,0 +1,79 @@
+"""Packages of Universal Scene Description (.usdz): scene, textures and sound in one file, for phones and viewers.
+
+An archive without compression in which the data of every file starts at a multiple of 64 bytes and the scene comes
+first.
+
+Source:
+    Pixar, Usdz File Format Specification 1.3.
+"""
+
+import struct
+import wave
+import zipfile
+
+import numpy as np
+
+from personare.export.meshes import checked_face
+from personare.export.png import png
+from personare.export.usd import scene
+from personare.store import atomic_path
+
+_ALIGNMENT = 64
+# Bytes of a local file header before the name (PKWARE APPNOTE 4.3.7), and the mark that other writers of usdz give the
+# field that only fills space.
+_LOCAL_HEADER, _FILLING = 30, 0x1986
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def write(path, take, *, progress=None):
+    """Write a package.
+
+    Args:
+        path: where to.
+        take: Take with a face; its sound, where it has one, plays with it.
+        progress: called with (frames done, frames in total).
+
+    Raises:
+        InputError: no face, or a motion that is not for it.
+        OutputError: the file could not be written; what was there before is unchanged.
+    """
+    face = checked_face(take, "usdz")
+    textures = {number: f"textures/{number}.png" for number, material in enumerate(face.surface.materials)
+                if material.texture is not None}
+    sound = None if take.audio is None else "sound.wav"
+    with atomic_path(path) as temporary:
+        recording = temporary.with_name(temporary.name + ".wav")
+        try:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as package:
+                with _member(package, "scene.usda") as file:
+                    for text in scene(take, sound=sound, textures=textures, progress=progress):
+                        file.write(text.encode())
+                for number, name in textures.items():
+                    with _member(package, name) as file:
+                        file.write(png(face.surface.materials[number].texture))
+                if sound:
+                    _write_wav(recording, take.audio)
+                    with _member(package, sound) as file, open(recording, "rb") as source:
+                        while block := source.read(1 << 20):
+                            file.write(block)
+        finally:
+            recording.unlink(missing_ok=True)
+
+
+def _member(package, name):
+    """An open member of the archive whose data is aligned."""
+    info = zipfile.ZipInfo(name, _EPOCH)
+    start = package.fp.tell() + _LOCAL_HEADER + len(name.encode()) + 4
+    filling = -start % _ALIGNMENT
+    info.extra = struct.pack("<HH", _FILLING, filling) + b"\0" * filling
+    return package.open(info, "w")
+
+
+def _write_wav(path, audio):
+    """16-bit mono sound, piece by piece."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(int(audio.rate_hz))
+        for chunk in audio.chunks():
+            file.writeframes(np.round(np.clip(chunk, -1, 1) * 32767).astype("<i2").tobytes())
