@@ -1,7 +1,8 @@
-"""How deep lips pass through teeth and lids through the eyeball of the built-in head: python benchmarks/sona_contact.py
+"""How deep lips, lids and tongue of the built-in head pass into what they touch: python benchmarks/sona_contact.py
 
-Every shape alone at weight 1, then 500 frames of speech with blinks and gaze. Prints the worst depths in millimetres;
-the bar is 0.3 mm.
+Every shape alone at weight 1 (those of the tongue on an open jaw), then random frames of speech with blinks and gaze.
+Prints the worst depths in millimetres: lips in teeth, lids in eyeballs, tongue in teeth, palate and lips. The bar is
+0.3 mm. --pairs tries every pair of shapes together, and counts the triangles of the skin that turn inside out.
 """
 
 import argparse
@@ -18,11 +19,14 @@ from sona import chart  # noqa: E402
 import personare  # noqa: E402
 from personare.assets import builtin_path  # noqa: E402
 from personare.faces.sona import CHARACTERS, open_sona  # noqa: E402
+from personare.spaces import A2F_68  # noqa: E402
 from personare.store import read_bundle  # noqa: E402
 from personare.types import Motion  # noqa: E402
 
 BAR_MM = 0.3
+TONGUE_ON_JAW = {"tongueOut": 0.8}  # jawOpen for the shapes of the tongue, else 0.5
 LIP_RINGS, LID_RINGS = range(5, 11), range(2, 8)  # the red of the lips; the outer skin of the lids with its margin
+LIP_SECTORS = len(chart.boundary(chart.BLOCKS["mouth"]))  # the first half of them is the upper lip
 
 
 class Contact:
@@ -46,6 +50,11 @@ class Contact:
             return np.unique(np.r_[mine, twin[mine]])
 
         self.lips, self.lids = both("mouth", LIP_RINGS), both("eye", LID_RINGS)
+        self.inside = both("mouth", range(5, 19))
+        lower = {i for i, key in enumerate(half.keys) if key[0] == "mouth" and key[1] > 11 and key[2] > LIP_SECTORS / 2}
+        self.floor = np.isin(self.inside, np.r_[list(lower), twin[list(lower)]])
+        self.skin = face.surface.triangles[(part == 0)[face.surface.triangles].all(1)]
+        self.tongue = np.flatnonzero(part == names.index("tongue"))
         self.teeth = [t for row in ("teeth_upper", "teeth_lower")
                       for t in self._pieces(face.surface.triangles, part == names.index(row))]
         eye = np.flatnonzero(part == names.index("eye"))
@@ -74,9 +83,31 @@ class Contact:
         order = np.argsort(polar)
         return solution[:3], polar[order], radius[order]
 
-    def teeth_mm(self, vertices):
-        """Greatest depth of a lip vertex in a tooth, mm."""
-        worst, lips = 0.0, vertices[self.lips]
+    def tongue_mm(self, vertices):
+        """Greatest depth of a vertex of the tongue in a tooth, the palate, a cheek or a lip, mm; not in its bed."""
+        normals = np.zeros_like(vertices)
+        a, b, c = (vertices[self.skin[:, k]] for k in range(3))
+        for k in range(3):
+            np.add.at(normals, self.skin[:, k], np.cross(b - a, c - a))
+        tongue, wall, normals = vertices[self.tongue], vertices[self.inside], normals[self.inside]
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        offset = tongue[:, None] - wall
+        nearest = (offset**2).sum(2).argmin(1)
+        depth = -np.einsum("ij,ij->i", offset[np.arange(len(tongue)), nearest], normals[nearest])
+        depth = depth[~self.floor[nearest]]
+        return max(self.teeth_mm(vertices, tongue), 1000 * float(depth.max(initial=0.0)))
+
+    def turned_over(self, vertices, rest):
+        """Triangles of the skin whose normal turns by more than 120 degrees against rest."""
+        normals = [np.cross(p[self.skin[:, 1]] - p[self.skin[:, 0]], p[self.skin[:, 2]] - p[self.skin[:, 0]])
+                   for p in (vertices, rest)]
+        cosine = (normals[0] * normals[1]).sum(1) / (np.linalg.norm(normals[0], axis=1)
+                                                     * np.linalg.norm(normals[1], axis=1)).clip(1e-12)
+        return int((cosine < -0.5).sum())
+
+    def teeth_mm(self, vertices, points=None):
+        """Greatest depth of a lip vertex, or of points (n, 3), in a tooth, mm."""
+        worst, lips = 0.0, vertices[self.lips] if points is None else points
         for tooth in self.teeth:
             a, b, c = (vertices[tooth[:, k]] for k in range(3))
             low, high = np.minimum.reduce([a, b, c]).min(0), np.maximum.reduce([a, b, c]).max(0)
@@ -104,36 +135,75 @@ class Contact:
 
 
 def measure(face, values, folder=None):
-    """(t, 2) depths in mm, teeth and eyes, of frames of values (t, 52)."""
+    """(t, 3) depths in mm, lips in teeth, lids in eyes and tongue, of frames of values (t, 68)."""
     contact, rows = Contact(face, folder), []
     for start in range(0, len(values), 64):
         mesh = face.mesh(Motion(values[start:start + 64], 30.0, face.space))
-        rows += [(contact.teeth_mm(v), contact.eyes_mm(v, face.rest)) for v in mesh.vertices]
+        rows += [(contact.teeth_mm(v), contact.eyes_mm(v, face.rest), contact.tongue_mm(v)) for v in mesh.vertices]
     return np.array(rows)
 
 
+def singles(face):
+    """(k, k) every shape alone at weight 1; those of the tongue, which lies behind teeth, on an open jaw."""
+    values = np.eye(len(face.space), dtype=np.float32)
+    for k, name in enumerate(face.space.columns):
+        if name.startswith("tongue"):
+            values[k, face.space.index("jawOpen")] = TONGUE_ON_JAW.get(name, 0.5)
+    return values
+
+
 def speech(frames):
-    """(frames, 52) motion of the example recordings, blinks and gaze included."""
-    values = [personare.animate(ROOT / "examples" / name, fps=60).values for name in ("hello.wav", "hallo.wav")]
-    return np.concatenate(values)[:frames]
+    """(frames, 68) drawn at random from motion of the example recordings, blinks and gaze included."""
+    values = np.concatenate([personare.animate(ROOT / "examples" / name, fps=60).values
+                             for name in ("hello.wav", "hallo.wav")])
+    chosen = np.random.default_rng(0).choice(len(values), min(frames, len(values)), replace=False)
+    wide = np.zeros((len(chosen), len(A2F_68)), np.float32)
+    wide[:, :values.shape[1]] = values[np.sort(chosen)]
+    return wide
+
+
+def print_pairs(face, folder):
+    """Print pairs of shapes that go deeper, or turn more skin inside out, than each of them alone."""
+    contact, basis = Contact(face, folder), singles(face)
+
+    def of(values):
+        vertices = face.mesh(Motion(values, 30.0, face.space)).vertices
+        return np.array([(contact.teeth_mm(v), contact.eyes_mm(v, face.rest), contact.tongue_mm(v),
+                          contact.turned_over(v, face.rest)) for v in vertices])
+
+    alone, names = of(basis), face.space.columns
+    for k, name in enumerate(names):
+        found = of(np.maximum(basis[k], basis[k + 1:]))
+        for other, row in zip(range(k + 1, len(names)), found, strict=True):
+            worse = row - np.maximum(alone[k], alone[other])
+            if ((worse[:3] > BAR_MM).any() and row[:3].max() > BAR_MM) or worse[3] > 12:
+                print(f"{name:20} {names[other]:20} lips {row[0]:5.2f} mm, lids {row[1]:5.2f} mm, "
+                      f"tongue {row[2]:5.2f} mm, {row[3]:4.0f} triangles turned over")
 
 
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-f", "--folder", type=Path, help="another bundle folder")
-    parser.add_argument("-c", "--character", default="sona", choices=CHARACTERS)
+    parser.add_argument("-c", "--characters", nargs="+", default=list(CHARACTERS), choices=CHARACTERS)
     parser.add_argument("-n", "--frames", type=int, default=500)
+    parser.add_argument("-p", "--pairs", action="store_true", help="every pair of shapes instead")
     arguments = parser.parse_args()
-    face = open_sona(arguments.folder, character=arguments.character)
-    singles = measure(face, np.eye(len(face.space), dtype=np.float32), arguments.folder)
-    for name, (teeth, eyes) in zip(face.space.columns, singles, strict=True):
-        if max(teeth, eyes) > 0.5 * BAR_MM:
-            print(f"{name:20} lips in teeth {teeth:5.2f} mm   lids in eyes {eyes:5.2f} mm")
-    spoken = measure(face, speech(arguments.frames), arguments.folder)
-    for name, table in (("single shapes", singles), (f"{len(spoken)} frames of speech", spoken)):
-        print(f"{name:24} worst: lips in teeth {table[:, 0].max():.2f} mm, lids in eyes {table[:, 1].max():.2f} mm; "
-              f"over {BAR_MM} mm: {int((table > BAR_MM).any(1).sum())} of {len(table)}")
+    for character in arguments.characters:
+        face = open_sona(arguments.folder, character=character)
+        if arguments.pairs:
+            print_pairs(face, arguments.folder)
+            continue
+        alone = measure(face, singles(face), arguments.folder)
+        for name, row in zip(face.space.columns, alone, strict=True):
+            if row.max() > BAR_MM:
+                print(f"  {name:20} lips in teeth {row[0]:5.2f} mm, lids in eyes {row[1]:5.2f} mm, "
+                      f"tongue {row[2]:5.2f} mm")
+        spoken = measure(face, speech(arguments.frames), arguments.folder)
+        for name, table in (("single shapes", alone), (f"{len(spoken)} frames of speech", spoken)):
+            print(f"{character:8} {name:22} worst: lips in teeth {table[:, 0].max():.2f} mm, lids in eyes "
+                  f"{table[:, 1].max():.2f} mm, tongue {table[:, 2].max():.2f} mm; over {BAR_MM} mm: "
+                  f"{int((table > BAR_MM).any(1).sum())} of {len(table)}")
 
 
 if __name__ == "__main__":

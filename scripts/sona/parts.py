@@ -6,6 +6,7 @@ import numpy as np
 
 from sona import form
 
+IRIS_LIGHT = 1.5  # the iris's texture is so much darker on the whole than its tone
 IRIS, PUPIL = 0.66, 0.27  # radii on the eyeball, cm; the iris a little larger than life
 TEETH_UP = ((0.84, 1.02), (0.66, 0.88), (0.74, 0.98), (0.68, 0.80), (0.66, 0.76), (0.96, 0.70), (0.92, 0.66))
 TEETH_LOW = ((0.52, 0.84), (0.58, 0.84), (0.66, 0.92), (0.68, 0.80), (0.68, 0.76), (1.02, 0.70), (0.96, 0.66))
@@ -109,16 +110,9 @@ def caruncle(rows=9, around=12):
 
 
 def _eye_color(a, b, iris, pupil):
-    streak = 0.5 + 0.25 * np.sin(9 * b + 2 * np.sin(3 * b)) + 0.25 * np.sin(23 * b + 1.3)
-    depth = np.clip((a - pupil) / (iris - pupil), 0, 1)
-    inner, outer = np.array([0.30, 0.17, 0.055]), np.array([0.10, 0.085, 0.055])
-    color = inner + (outer - inner) * (depth[..., None] ** 0.8)
-    color = color * (0.75 + 0.5 * streak[..., None])
-    color *= np.where(depth > 0.86, 0.35, 1.0)[..., None]
-    color[a < pupil] = 0.004
-    white = np.array([0.86, 0.83, 0.80]) * np.ones_like(color)
-    red = np.clip((a - 1.6 * iris) / 1.2, 0, 1)[..., None] * np.array([0.0, 0.22, 0.22])
-    return np.where((a > 1.03 * iris)[..., None], white - red, color)
+    """Iris and white in one tone each; fibres, pupil and veins are in the texture."""
+    color = np.array([0.30, 0.17, 0.055]) * IRIS_LIGHT * np.ones((*a.shape, 1))
+    return np.where((a > 1.03 * iris)[..., None], 1.0, color)
 
 
 def _tooth(width, height, depth, *, blunt, around=12, up=7):
@@ -192,20 +186,31 @@ def gums(arch, upper, columns=41, rows=9):
     return Part("gum_upper" if upper else "gum_lower", "gums", p.reshape(-1, 3), t, uv.reshape(-1, 2), color)
 
 
+# Tongue: depth z -> half width, cm; it lies within the lower teeth and so narrows as their arch does.
+TONGUE_WIDTH = ((3.0, 1.50), (5.0, 1.44), (5.6, 1.36), (5.9, 1.25), (6.2, 1.13), (6.5, 1.01), (6.8, 0.89), (7.1, 0.74),
+                (7.35, 0.58), (7.52, 0.38), (7.6, 0.0))
+
+
+def tongue_spine(along):
+    """Axis of the tongue at rest, (n, 2): y and z; `along` runs from 0 at the root to 1 at the tip."""
+    along = np.asarray(along, float)
+    return np.column_stack([-8.46 + 0.40 * np.sin(np.pi * along) - 0.02 * along, 3.0 + 4.6 * np.sin(along * np.pi / 2)])
+
+
 def tongue(rows=19, around=20):
     """The tongue: a flattened tube from the throat to the tip, with a groove along its back."""
-    u = np.linspace(0, 1, rows)
-    z = 3.0 + 4.55 * np.sin(u * np.pi / 2)
-    y = -8.66 + 0.30 * np.sin(np.pi * u) + 0.10 * u
-    wide = (1.75 - 0.55 * u**2) * (1 - u**6) ** 0.5
-    thick = 0.62 * (1 - u**3.0) ** 0.5 * (1 - 0.35 * u)
+    u = 1 - (1 - np.linspace(0, 1, rows)) ** 1.15
+    y, z = tongue_spine(u).T
+    wide = np.interp(z, *np.array(TONGUE_WIDTH).T)
+    wide[-1] = 0.0
+    thick = 0.66 * (1 - u**3.0) ** 0.5 * (1 - 0.42 * u)
     w = np.arange(around) * 2 * np.pi / around
-    x = wide[:, None] * np.sin(w)
-    groove = 0.10 * np.exp(-(np.sin(w) / 0.2) ** 2) * (np.cos(w) > 0) * np.sin(np.pi * u[:, None])
+    x = wide[:, None] * np.sin(w) * (1 + 0.10 * np.cos(w))  # narrower below, where the gums are
+    groove = 0.09 * np.exp(-(np.sin(w) / 0.2) ** 2) * (np.cos(w) > 0) * np.sin(np.pi * u[:, None])
     p = np.stack([x, y[:, None] + thick[:, None] * np.cos(w) - groove, z[:, None] + 0 * w], -1)
     t = grid_triangles(rows, around, closed=True)
     red = np.array([0.36, 0.105, 0.10])
     color = red * (1 - 0.12 * (np.cos(w) < 0))[None, :, None] * np.ones((rows, 1, 1))
     uv = 0.5 + 0.5 * (1 - u)[:, None, None] * np.stack([np.sin(w), np.cos(w)], -1)
     return Part("tongue", "tongue", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
-                info={"along": np.repeat(u, around)})
+                info={"along": np.repeat(u, around), "around": around})

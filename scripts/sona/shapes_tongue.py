@@ -4,16 +4,12 @@ The names and their order are those of A2F-3D; what each does is our reading of 
 """
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
+from sona.parts import TONGUE_WIDTH, tongue_spine
 from sona.regions import smooth
 
 ROOT_TO_TIP = 64  # points of the spine's table
-
-
-def _spine(along):
-    """Axis of the tongue at rest, (n, 2): y and z; parts.tongue lays its sections round it."""
-    return np.column_stack([-8.66 + 0.30 * np.sin(np.pi * along) + 0.10 * along,
-                            3.0 + 4.55 * np.sin(along * np.pi / 2)])
 
 
 def bent(part, *, up=None, left=None, twist=None, longer=None, wider=None, thicker=None, lift=None):
@@ -28,7 +24,7 @@ def bent(part, *, up=None, left=None, twist=None, longer=None, wider=None, thick
     """
     at = np.linspace(0, 1, ROOT_TO_TIP)
     zero, one = (lambda u: 0 * u), (lambda u: 0 * u + 1)
-    rest = _spine(at)
+    rest = tongue_spine(at)
     step = np.diff(rest, axis=0) * (longer or one)(0.5 * (at[1:] + at[:-1]))[:, None]
     middle = 0.5 * (at[1:] + at[:-1])
     y, z = _pitched(step[:, 0], step[:, 1], (up or zero)(middle))
@@ -36,7 +32,7 @@ def bent(part, *, up=None, left=None, twist=None, longer=None, wider=None, thick
     steps = np.concatenate([[[0.0, *rest[0]]], np.column_stack([x, y, z])])
     spine = np.cumsum(steps, 0)
     u = part.info["along"]
-    own = part.p - np.column_stack([0 * u, _spine(u)])
+    own = part.p - np.column_stack([0 * u, tongue_spine(u)])
     x = own[:, 0] * (wider or one)(u)
     y, z = own[:, 1] * (thicker or one)(u), own[:, 2]
     roll = (twist or zero)(u)
@@ -57,21 +53,32 @@ def _ramp(low, high, amount):
     return lambda u: amount * smooth(u, low, high)
 
 
+def _ease(low, high, factor):
+    return lambda u: 1 + (factor - 1) * smooth(u, low, high)
+
+
 def _shift(y=0.0, z=0.0, low=0.0, high=0.6):
     return lambda u: smooth(u, low, high)[:, None] * (0.0, y, z)
 
 
+# The tongue put out, in the frame of the lower jaw: along -> y, z of its axis, half width; cm. It lies over the teeth.
+OUT = ((0.0, -8.46, 3.0, 1.50), (0.2, -7.75, 4.9, 1.42), (0.35, -7.24, 6.2, 1.30), (0.5, -7.10, 7.6, 1.22),
+       (0.65, -7.02, 8.9, 1.20), (0.75, -7.08, 9.9, 1.20), (0.85, -7.38, 10.75, 1.12), (0.94, -7.80, 11.3, 0.88),
+       (0.98, -8.05, 11.55, 0.58), (1.0, -8.15, 11.65, 0.0))
+
+
 def tongue_out(part):
-    """The tongue slides forward between the teeth and the lips, grows thinner there, and hangs over the lower lip."""
-    along = part.info["along"]
-    ahead = np.clip(along / 0.95, 0, 1) ** 1.3
-    move = np.zeros_like(part.p)
-    move[:, 2] = 4.3 * ahead
-    axis = -8.05 + 0.38 * np.sin(np.pi * along) + 0.12 * along
-    at_lips = smooth(along, 0.35, 0.75)
-    move[:, 1] = 0.62 * np.sin(np.pi * along**0.8) * along - 0.45 * along**4 + 0.25 * ahead
-    move[:, 1] -= 0.38 * at_lips * (part.p[:, 1] - axis)
-    return move
+    """Displacement (n, 3): the tongue slides forward between teeth and lips, and hangs over the lower lip."""
+    u = part.info["along"]
+    at, y, z, half = np.array(OUT).T
+    axis = np.column_stack([PchipInterpolator(at, row)(u) for row in (y, z)])
+    rest = np.interp(tongue_spine(u)[:, 1], *np.array(TONGUE_WIDTH).T)
+    wider = np.where(u < 1, np.interp(u, at, half) / np.maximum(rest, 1e-3), 1.0)
+    own = part.p - np.column_stack([0 * u, tongue_spine(u)])
+    slope = np.arctan2(np.gradient(y, at), np.gradient(z, at))
+    y, z = _pitched(own[:, 1] * (1 - 0.30 * smooth(u, 0.05, 0.35) * (1 - smooth(u, 0.6, 0.9))), own[:, 2],
+                    np.interp(u, at, slope))
+    return np.column_stack([own[:, 0] * wider, y, z]) + np.column_stack([0 * u, axis]) - part.p
 
 
 def tongue_shapes(part):
@@ -81,22 +88,23 @@ def tongue_shapes(part):
 
     return {
         "tongueOut": tongue_out(part),
-        "tongueTipUp": bent(part, up=_ramp(0.52, 0.95, 1.15), lift=_shift(y=0.10, low=0.3, high=0.7)),
-        "tongueTipDown": bent(part, up=_ramp(0.50, 1.0, -0.75), lift=_shift(y=0.22, z=-0.30, low=0.2, high=0.6)),
-        "tongueTipLeft": bent(part, left=_ramp(0.40, 0.95, 0.95)),
-        "tongueRollUp": bent(part, up=_ramp(0.22, 0.85, 1.75), lift=_shift(z=0.25)),
-        "tongueRollDown": bent(part, up=lambda u: 0.55 * smooth(u, 0.05, 0.35) - 1.45 * smooth(u, 0.45, 0.95),
+        "tongueTipUp": bent(part, up=_ramp(0.26, 0.78, 1.30), lift=_shift(y=0.10, low=0.2, high=0.5)),
+        "tongueTipDown": bent(part, up=_ramp(0.30, 0.85, -0.85), lift=_shift(y=0.34, z=-0.30, low=0.1, high=0.4)),
+        "tongueTipLeft": bent(part, left=_ramp(0.16, 0.60, 0.50), thicker=_ease(0.0, 0.3, 0.62),
+                              lift=_shift(y=1.0, low=0.0, high=0.32)),
+        "tongueRollUp": bent(part, up=_ramp(0.14, 0.72, 1.95), lift=_shift(z=0.25)),
+        "tongueRollDown": bent(part, up=lambda u: 0.45 * smooth(u, 0.0, 0.2) - 1.45 * smooth(u, 0.25, 0.75),
                                lift=_shift(y=0.15, z=-0.35)),
-        "tongueRollLeft": bent(part, twist=_ramp(0.15, 0.85, -0.70)),
-        "tongueUp": bent(part, lift=lambda u: smooth(u, 0.0, 0.5)[:, None] * (0.0, 0.95, 0.0)),
-        "tongueDown": bent(part, lift=lambda u: smooth(u, 0.0, 0.5)[:, None] * (0.0, -0.42, -0.10)),
-        "tongueLeft": bent(part, left=lambda u: 0.30 * smooth(u, 0.0, 0.4)),
+        "tongueRollLeft": bent(part, twist=_ramp(0.10, 0.60, -0.62), lift=_shift(y=0.20, low=0.1, high=0.4)),
+        "tongueUp": bent(part, lift=lambda u: smooth(u, 0.0, 0.4)[:, None] * (0.0, 0.95, 0.0)),
+        "tongueDown": bent(part, lift=lambda u: smooth(u, 0.0, 0.4)[:, None] * (0.0, -0.42, -0.10)),
+        "tongueLeft": bent(part, left=lambda u: 0.28 * smooth(u, 0.0, 0.3), thicker=_ease(0.0, 0.25, 0.60),
+                           lift=_shift(y=0.92, z=-0.1, low=0.0, high=0.3)),
         "tongueIn": bent(part, longer=lambda u: 0 * u + 0.78, thicker=lambda u: 1 + 0.12 * arch(u),
                          lift=lambda u: arch(u)[:, None] * (0.0, 0.30, 0.0)),
-        "tongueStretch": bent(part, longer=lambda u: 0 * u + 1.22, wider=lambda u: 1 - 0.18 * smooth(u, 0.1, 0.7),
-                              thicker=lambda u: 1 - 0.15 * smooth(u, 0.1, 0.7), lift=_shift(y=0.30, low=0.3, high=1.0)),
-        "tongueWide": bent(part, wider=lambda u: 1 + 0.26 * smooth(u, 0.05, 0.5),
-                           thicker=lambda u: 1 - 0.22 * smooth(u, 0.05, 0.5)),
-        "tongueNarrow": bent(part, wider=lambda u: 1 - 0.32 * smooth(u, 0.05, 0.5),
-                             thicker=lambda u: 1 + 0.20 * smooth(u, 0.05, 0.5)),
+        "tongueStretch": bent(part, longer=lambda u: 0 * u + 1.22, wider=_ease(0.1, 0.6, 0.72),
+                              thicker=_ease(0.0, 0.4, 0.72), lift=_shift(y=1.05, low=0.0, high=0.34)),
+        "tongueWide": bent(part, wider=_ease(0.05, 0.4, 1.28), thicker=_ease(0.05, 0.4, 0.72),
+                           lift=_shift(y=0.45, low=0.0, high=0.4)),
+        "tongueNarrow": bent(part, wider=_ease(0.05, 0.5, 0.66), thicker=_ease(0.05, 0.5, 1.22)),
     }
