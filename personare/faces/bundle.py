@@ -1,6 +1,7 @@
 """One .npz file a face, written by save_face and opened in milliseconds; other .npz files by what they hold."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,12 @@ def open_npz(path):
     Raises:
         InputError: missing, damaged, or of none of these.
     """
-    from importlib import import_module
-
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.npz"))
+        if len(files) != 1:
+            raise InputError(path, expected="one .npz file in it", got=f"{len(files)}", remedy="name the file itself")
+        path = files[0]
     inside = npz_names(path)
     if _CARD in inside:
         target = _KINDS.get(read_card(path).get("kind"), "")
@@ -46,7 +51,7 @@ def open_npz(path):
         raise InputError(path, expected="a face: arrays rest, shapes, names, triangles, or a file of save_face",
                          got=", ".join(sorted(inside))[:120] or "no arrays", remedy="see docs/faces/npz.md")
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)(Path(path))
+    return getattr(import_module(module), name)(path)
 
 
 def save_face(face, path):
@@ -80,6 +85,11 @@ def write_arrays(path, card, arrays):
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **{_CARD: np.array(json.dumps({"layout": LAYOUT} | card))}, **arrays)
     return path
+
+
+def is_saved(path):
+    """Whether a path is a file that save_face wrote."""
+    return Path(path).suffix.lower() == ".npz" and _CARD in npz_names(path)
 
 
 def read_card(path):

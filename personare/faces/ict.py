@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from personare.errors import InputError
+from personare.faces.bundle import is_saved, read_linear
 from personare.faces.ict_looks import dressed, head_weights
 from personare.faces.joints import HEAD, Joint, matrices
 from personare.faces.linear import LinearFace
 from personare.faces.names import arkit_shapes
 from personare.faces.polygons import Polygons, read_polygons
-from personare.files.archives import read_files
-from personare.files.arrays import npz_names, read_npz
+from personare.files.archives import is_archive, read_files
+from personare.files.arrays import read_npz
 from personare.spaces import ARKIT_52, ICT_53, ICT_57, space_named
 
 UNIT_M = 0.01             # its files are in centimetres
@@ -45,7 +46,9 @@ def open_ict(path, *, space="arkit-52", identity=None):
     Raises:
         InputError: files missing, damaged, or of another topology; a weight out of range; another space.
     """
-    path, space = Path(path), space_named(space)
+    path, space = _located(Path(path)), space_named(space)
+    if is_saved(path):
+        return read_linear(path)
     if space not in _SPACES:
         raise InputError("space", expected=", ".join(known.name for known in _SPACES), got=space.name,
                          remedy="convert the motion to one of those")
@@ -61,6 +64,14 @@ def open_ict(path, *, space="arkit-52", identity=None):
     return LinearFace(name="ict", space=space, surface=surface, rest=rest[source], shapes=shapes[:, source],
                       head_weight=weight[source], head_pivot=pivot,
                       joints=(*joints, Joint(HEAD, pivot, weight[source])))
+
+
+def _located(path):
+    """The model itself where a folder holds it as one archive or .npz, as after a download."""
+    if path.is_dir() and not any(True for up in ("", "*/") for _ in path.glob(f"{up}{NEUTRAL}.obj")):
+        packed = [file for file in sorted(path.iterdir()) if is_archive(file) or file.suffix.lower() == ".npz"]
+        return min(packed, key=lambda file: file.suffix.lower() != ".npz", default=path)
+    return path
 
 
 def identity_weights(identity):
@@ -164,8 +175,3 @@ def _same_topology(path, mesh, *others):
                              remedy="download it again")
         if not np.isfinite(other).all():
             raise InputError(path, expected="finite vertices", got="NaN or infinity", remedy="download it again")
-
-
-def is_ict_npz(path):
-    """Whether an .npz file holds the arrays of ICT-FaceKit."""
-    return set(_NPZ_MESH) <= npz_names(path)

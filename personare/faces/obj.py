@@ -98,8 +98,8 @@ def _faces(data, source, vertices, uvs):
         raise damaged(source, f"{len(names)} materials")
     try:
         split = [corner.split(b"/", 2) for corner in corners]
-        index = np.array([int(corner[0]) for corner in split])
-        index_uv = np.array([int(corner[1]) if len(corner) > 1 and corner[1] else 0 for corner in split])
+        index = np.array([int(corner[0]) for corner in split], np.int64)
+        index_uv = np.array([int(corner[1]) if len(corner) > 1 and corner[1] else 0 for corner in split], np.int64)
     except (ValueError, OverflowError):
         raise damaged(source, "a face whose corners are no numbers") from None
     return (_from_zero(index, vertices), _from_zero(index_uv, uvs), counts, np.array(material),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from personare.errors import InputError
 from personare.faces.polygons import MOST_VERTICES, Polygons, checked_mesh, damaged, fans
 
 _TYPES = {"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
@@ -24,10 +25,19 @@ def read_ply(data, source="mesh.ply"):
         InputError: damaged, without faces, or larger than a head can be.
     """
     order, elements, body = _header(data, source)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is no finite number is told of below
+        return _polygons(source, _tables(body, elements, order))
+
+
+def _tables(body, elements, order):
+    """Element name -> property -> numbers, or (values, counts) for a list; empty where the file ends too early."""
     try:
-        tables = _ascii(body, elements) if order == "=" else _binary(body, elements, order)
+        return _ascii(body, elements) if order == "=" else _binary(body, elements, order)
     except (ValueError, IndexError, OverflowError, MemoryError):
-        tables = {}
+        return {}
+
+
+def _polygons(source, tables):
     if "vertex" not in tables or not {"x", "y", "z"} <= set(tables["vertex"]):
         raise damaged(source, "a file that ends before its vertices do, or vertices without x, y, z")
     vertex = tables["vertex"]
@@ -67,7 +77,9 @@ def _header(data, source):
                 elements[-1][2].append((words[4], _TYPES[words[3]], _TYPES[words[2]]))
             elif words[:1] == ["property"]:
                 elements[-1][2].append((words[2], _TYPES[words[1]], None))
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise damaged(source, f"an unknown line in the header ({error})") from None
     if order is None:
         raise damaged(source, "no format in the header")
@@ -75,7 +87,6 @@ def _header(data, source):
 
 
 def _ascii(body, elements):
-    """Element name -> property -> (n,) numbers, or (values, counts) for a list."""
     words, place, tables = body.split(), 0, {}
     for name, rows, properties in elements:
         if any(counted for _, _, counted in properties):

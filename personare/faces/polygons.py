@@ -86,7 +86,7 @@ def checked_mesh(source, vertices, triangles=None):
     """Vertices as (v, 3) float32 and triangles as (f, 3) int32, or the error that says what is wrong with them."""
     if not 3 <= len(vertices) <= MOST_VERTICES:
         raise damaged(source, f"{len(vertices)} vertices, where 3..{MOST_VERTICES} are read")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         vertices = np.ascontiguousarray(vertices, np.float32)
     if not np.isfinite(vertices).all():
         raise damaged(source, f"{int((~np.isfinite(vertices)).any(1).sum())} vertices that are no finite numbers")

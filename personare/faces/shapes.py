@@ -26,7 +26,7 @@ def open_shapes(path, *, unit_m=None):
 
     Args:
         path: a folder or .zip with OBJ or PLY files of one topology, one of them named neutral (or rest, base, …); or
-            an .npz with rest (v, 3), shapes (k, v, 3) as displacements, names (k,), triangles (f, 3), perhaps uv (v, 2).
+            an .npz with rest (v, 3), shapes (k, v, 3) as displacements, names (k,), triangles (f, 3), maybe uv (v, 2).
         unit_m: metres of one unit of the files; default the power of ten that makes the mesh 0.1 to 1 m high.
 
     Returns:

@@ -12,8 +12,10 @@ import numpy as np
 
 from personare.arrays import checked
 from personare.errors import InputError
+from personare.faces.bundle import damaged, read_card, unpack_surface
 from personare.faces.polygons import read_mesh_file, surface_of, unit_of
 from personare.faces.shapes import rigid_head
+from personare.files.arrays import read_npz
 from personare.spaces import Space
 from personare.types import Face, Mesh, Motion, Surface
 
@@ -105,6 +107,12 @@ def open_template(path, *, unit_m=None):
         InputError: missing, damaged, or larger than a head can be.
     """
     path = Path(path)
+    if path.is_dir():
+        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (".obj", ".ply")]
+        if len(files) != 1:
+            raise InputError(path, expected="one .obj or .ply file in it", got=f"{len(files)}",
+                             remedy="name the mesh itself, or call the one at rest neutral")
+        path = files[0]
     mesh = read_mesh_file(path)
     unit = float(unit_of(mesh.vertices) if unit_m is None else unit_m)
     surface, source = surface_of(mesh)
@@ -119,9 +127,6 @@ def read_vertices(path):
     Raises:
         InputError: damaged.
     """
-    from personare.faces.bundle import damaged, read_card, unpack_surface
-    from personare.files.arrays import read_npz
-
     card = read_card(path)
     try:
         data = read_npz(path, ["template", "source", "head_weight", "head_pivot"])

@@ -9,23 +9,7 @@ import pytest
 from personare.errors import InputError
 from personare.files.matlab import read_mat
 from tests.hostile import refuses, survives
-
-
-def element(kind, data):
-    """One element with its 8-byte tag and padding."""
-    return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
-
-
-def matrix(name, shape, data, *, stored=9, kind=6):
-    """A numeric array as MATLAB writes it; shape and data need not agree."""
-    body = (element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack(f"<{len(shape)}i", *shape))
-            + element(1, name.encode()) + element(stored, data))
-    return struct.pack("<II", 14, len(body)) + body
-
-
-def mat(*elements):
-    """A whole file."""
-    return b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM" + b"".join(elements)
+from tests.matfiles import element, mat, matrix
 
 
 @pytest.mark.parametrize("packed", [False, True])
