@@ -157,6 +157,7 @@ _VOWELS0 = {_VRM0[name]: viseme for name, viseme in VOWELS.items()}
 POSES = MappingProxyType({
     "oculus-15": MappingProxyType(_of_visemes({name: name for name in RECIPES})),
     "vrm1": MappingProxyType(_read(_VRM) | _of_visemes(VOWELS)),
-    "vrm0": MappingProxyType(_read(_VRM, _VRM0) | _of_visemes(_VOWELS0)), "rhubarb-9": _read(_RHUBARB),
+    "vrm0": MappingProxyType({name: shapes for name, shapes in _read(_VRM, _VRM0).items() if name != "surprised"}
+                             | _of_visemes(_VOWELS0)), "rhubarb-9": _read(_RHUBARB),
     "facegood-116": _read(_FACEGOOD), "facegood-116-ue": _read(_FACEGOOD),
 })
