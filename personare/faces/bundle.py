@@ -1,6 +1,7 @@
 """One .npz file a face, written by save_face and opened in milliseconds; other .npz files by what they hold."""
 
 import json
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
@@ -119,9 +120,13 @@ def damaged(path, error):
 
 def pack_surface(surface, card, arrays):
     """Card and arrays with those of a Surface added."""
-    materials = [{"name": m.name, "color": list(m.color), "roughness": m.roughness, "specular": m.specular,
-                  "scatter": m.scatter, "texture": m.texture is not None} for m in surface.materials]
-    textures = {f"texture_{i}": m.texture for i, m in enumerate(surface.materials) if m.texture is not None}
+    materials, textures = [], {}
+    for i, material in enumerate(surface.materials):
+        told = {field.name: getattr(material, field.name) for field in fields(material)}
+        texture = told["texture"]
+        if texture is not None:
+            textures[f"texture_{i}"] = texture() if callable(texture) else texture
+        materials.append(told | {"color": list(map(float, material.color)), "texture": texture is not None})
     return card | {"materials": materials}, {name: getattr(surface, name) for name in _SURFACE} | textures | arrays
 
 

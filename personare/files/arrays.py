@@ -11,6 +11,7 @@ import numpy as np
 
 from personare.errors import InputError
 
+_LAST_LETTER = 0x10FFFF   # of Unicode; Python's own text breaks on what lies above
 MOST_BYTES = 2**30        # of one file's arrays together
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
@@ -104,6 +105,10 @@ def read_array(stream, size):
         numbers = np.frombuffer(bytearray(stream.read(data_size)), dtype) if data_size else np.zeros(shape, dtype)
     if numbers.size != math.prod(shape):
         raise ValueError("an array that ends too early")
+    if dtype.kind == "U" and data_size:
+        letters = numbers.view(np.dtype("u4").newbyteorder(dtype.byteorder))
+        if letters.max() > _LAST_LETTER:
+            raise ValueError("text that is no text")
     return numbers.reshape(shape, order="F" if fortran else "C")
 
 

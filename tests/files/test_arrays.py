@@ -70,6 +70,15 @@ def test_claims_are_refused(tmp_path, content, packed):
     refuses(read_npz, path, "expected an .npz file of plain arrays")
 
 
+def test_text_beyond_unicode_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array(["abc"]))
+    data = bytearray((tmp_path / "a.npy").read_bytes())
+    data[-1] = 0x7F
+    (tmp_path / "a.npy").write_bytes(data)
+    with pytest.raises(InputError, match="text that is no text"):
+        read_npy(tmp_path / "a.npy")
+
+
 def test_bombs_are_refused(tmp_path):
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
