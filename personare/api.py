@@ -192,6 +192,8 @@ def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512),
         motion = fitted(motion, shown)
     elif space and space != motion.space.name and can_convert(motion.space, space):
         motion, _ = convert(motion, space)
+    if format == "vrma":
+        motion = _as_expressions(motion, shown)
     draw = (lambda: render(motion, face=shown, size=size)) if "frames" in needs else None
     sound = None if audio is None else _as_stream(audio)
     write(path, Take(motion, face=shown, audio=sound, frames=draw, name=_title(path, format)), progress=progress)
@@ -218,6 +220,14 @@ def save_face(face, path):
     from personare.faces.bundle import save_face as write_face
 
     return write_face(face, path)
+
+
+def _as_expressions(motion, face):
+    """What a VRM animation is made of: presets that any VRM has, unless the face is one and has its own."""
+    from personare.faces.visemes import as_vrm1
+
+    own = getattr(face, "vrm", None) is not None
+    return as_vrm1(motion) if motion.space.name == "arkit-52" and not own else motion
 
 
 def read_motion(path):

@@ -19,7 +19,7 @@ class Row:
         summary: one line for `personare list`.
         suffix: file suffix, for formats.
         reader: "module:object" that reads a Motion back, for formats that carry one.
-        needs: what a format needs beside the motion: "face", "frames".
+        needs: what a format needs beside the motion: "face", "frames", "vrm" (a face that is one).
         opens: for faces, the files it is made from: patterns of a file's own name, or of what lies in a folder.
         carries: for formats, any of "curves", "head pose", "mesh", "pictures", "sound".
         space: for formats, name of the space its curves have to be in; "" for any.
@@ -58,12 +58,18 @@ TABLES = {
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "
                     "sona/mara, /tomas, /amara, /kenji, /ines, /viktor, /ravi"),
+        "rig": Row("personare.faces.rig:open_rig", "a character of yours: glTF, GLB or VRM with morph targets, expressions "
+                   "or bones", opens=("*.glb", "*.gltf", "*.vrm")),
     },
     "export": {
         "mp4": Row("personare.export.mp4:write", "H.264 video with AAC sound", ".mp4",
                    needs=("face", "frames"), carries=("pictures", "sound")),
         "glb": Row("personare.export.glb:write", "glTF 2.0 mesh, morph targets and animation", ".glb",
                    needs=("face",), carries=("curves", "head pose", "mesh")),
+        "vrm": Row("personare.export.rig_glb:write_vrm", "your VRM character with an animation", ".vrm",
+                   needs=("face", "vrm"), carries=("curves", "head pose", "mesh")),
+        "vrma": Row("personare.export.vrma:write", "VRM Animation: expressions, head and gaze for any VRM character",
+                    ".vrma", needs=("face",), carries=("curves", "head pose")),
         "usda": Row("personare.export.usd:write", "Universal Scene Description as text, blend shapes and animation",
                     ".usda", needs=("face",), carries=("curves", "head pose", "mesh")),
         "usdc": Row("personare.export.usd:write_binary", "the same in binary", ".usdc", needs=("face",),
@@ -164,7 +170,7 @@ def all_formats():
     """Names of the formats that any motion of ours can be written in: one file each, and nothing more to install."""
     rows = {name: row("export", name) for name in names("export")}
     return tuple(name for name, row in rows.items()
-                 if not row.folder and not row.extra and row.space in ("", "arkit-52"))
+                 if not row.folder and not row.extra and row.space in ("", "arkit-52") and "vrm" not in row.needs)
 
 
 def format_to_read(path):

@@ -22,9 +22,9 @@ from personare.faces.gltf_tables import Tables
 
 LARGEST_BYTES = 512 << 20      # of a file and of all files beside it
 MOST_ROWS = 4_000_000          # of one accessor; the largest scanned heads have a tenth of it
-MOST_DECODED_BYTES = 1 << 30   # of all arrays together
+MOST_DECODED_BYTES = 1 << 29   # of all arrays together
 FARTHEST = 1e5                 # metres from the origin at which a vertex is a mistake
-_MOST_LISTS, _MOST_VALUES = 1_000_000, 8_000_000
+_MOST_LISTS, _MOST_VALUES = 400_000, 4_000_000
 _MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
 _DTYPES = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}

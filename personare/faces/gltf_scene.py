@@ -171,17 +171,20 @@ def read_parts(gltf, nodes):
 
 def _read_part(gltf, number, node, primitive, seen):
     """The Part of one primitive."""
-    def rows(kind, name, most=np.inf):
+    def read(kind, name, most):
         key = primitive.attributes[name], kind
         if key not in seen:
             seen[key] = gltf.floats(key[0], kind=kind, most=most)
-        if len(seen[key]) != count:
-            raise gltf.wrong(f"{count} rows of {name}, as of POSITION", f"{len(seen[key])}")
-        return seen[key][used]
+        return seen[key]
 
-    count = gltf.row("accessors", primitive.attributes["POSITION"]).count
+    def rows(kind, name, most=np.inf):
+        values = read(kind, name, most)
+        if len(values) != count:
+            raise gltf.wrong(f"{count} rows of {name}, as of POSITION", f"{len(values)}")
+        return _some(values, used)
+
+    attributes, count = primitive.attributes, len(read("VEC3", "POSITION", FARTHEST))
     triangles, used = _triangles(gltf, primitive, count)
-    attributes = primitive.attributes
     color = rows(("VEC3", "VEC4"), "COLOR_0")[:, :3] if "COLOR_0" in attributes else np.ones((len(used), 3), np.float32)
     moved, shapes = _shapes(gltf, primitive, count, used, seen)
     joints, binds, weights = _skin(gltf, node, primitive, rows, len(used))
@@ -190,6 +193,11 @@ def _read_part(gltf, number, node, primitive, seen):
         normals=rows("VEC3", "NORMAL") if "NORMAL" in attributes else None,
         uv=_uv(gltf, primitive, rows, len(used)), color=np.clip(color, 0, 1), triangles=triangles, moved=moved,
         shapes=shapes, joints=joints, inverse_binds=binds, weights=weights)
+
+
+def _some(rows, used):
+    """Rows of those numbers; the array itself where that is all of them."""
+    return rows if len(used) == len(rows) else rows[used]
 
 
 def _triangles(gltf, primitive, count):
@@ -226,7 +234,7 @@ def _shapes(gltf, primitive, count, used, seen):
             seen[accessor] = gltf.floats(accessor, kind="VEC3", most=FARTHEST)
         if len(seen[accessor]) != count:
             raise gltf.wrong(f"{count} rows in a morph target", f"{len(seen[accessor])}")
-        steps.append(seen[accessor][used])
+        steps.append(_some(seen[accessor], used))
     moves = np.zeros(len(used), bool)
     for step in steps:
         if step is not None:

@@ -16,7 +16,7 @@ from personare.faces.gltf_looks import read_materials, unwrapped
 from personare.faces.gltf_scene import Nodes, read_nodes, read_parts, target_names
 from personare.faces.rig_body import Body, build_body, build_surface, taken
 from personare.faces.rig_bones import Bone, bone_turns, world_turns
-from personare.faces.rig_drive import Control, Drive, plan_drive
+from personare.faces.rig_drive import Control, Drive, gaze_angles, plan_drive
 from personare.faces.rig_names import bones_of
 from personare.faces.vrm import Vrm, read_vrm
 from personare.spaces import ARKIT_52, Space
@@ -90,7 +90,7 @@ class Rig(Face):
         """Mesh of a Motion, by morph targets and skin.
 
         Args:
-            motion: Motion in arkit-52.
+            motion: Motion whose columns are among arkit-52, or all of those and more.
 
         Returns:
             Mesh with (t, v, 3) vertices in world axes, +z out of the face.
@@ -98,20 +98,53 @@ class Rig(Face):
         Raises:
             InputError: the motion is in another space.
         """
-        self.check(motion)
+        motion = self.understood(motion)
         targets = self.drive.targets(motion, self.body.counts)
         turns = world_turns(self.bones, bone_turns(self.bones, motion, self.drive))
         return Mesh(self.body.posed(len(motion), targets, turns), self.surface.triangles)
 
-    def check(self, motion):
-        """Refuse a motion in another space.
+    def understood(self, motion):
+        """The motion in arkit-52: columns that it lacks are 0, columns of a larger space of that kind are left out.
 
         Raises:
-            InputError: it is not in arkit-52.
+            InputError: it has other columns than those and lacks some of them.
         """
-        if motion.space.columns != self.space.columns:
-            raise InputError("motion", expected=f"the space {self.space.name} of face '{self.name}'",
-                             got=motion.space.name, remedy="convert the motion first")
+        columns = motion.space.columns
+        if columns == ARKIT_52.columns:
+            return motion
+        strange = [name for name in columns if name not in ARKIT_52.columns]
+        if strange and not set(ARKIT_52.columns) <= set(columns):
+            raise InputError("motion", expected=f"columns of the space {self.space.name} of face '{self.name}'",
+                             got=f"{motion.space.name} with {', '.join(strange[:3])}",
+                             remedy="convert the motion first")
+        values = np.zeros((len(motion), len(ARKIT_52)), np.float32)
+        shared = [name for name in columns if name in ARKIT_52.columns]
+        values[:, ARKIT_52.indices(shared)] = motion.columns(shared)
+        return replace(motion, values=values, space=ARKIT_52)
+
+    def expressions(self, motion):
+        """What a VRM animation of a motion holds, by the clips of this character alone.
+
+        Args:
+            motion: Motion in arkit-52.
+
+        Returns:
+            [(name, whether it is a preset, (t,) float32 weights)], and the gaze, (t, 2) float64 radians to the left
+            and up, or None where clips of single eyes make it.
+
+        Raises:
+            InputError: the file is no VRM, or the motion is in another space.
+        """
+        if self.vrm is None:
+            raise InputError("face", expected="a character out of a .vrm file", got=f"'{self.name}'",
+                             remedy="convert the motion to vrm1, which any VRM understands")
+        motion = self.understood(motion)
+        clips = [control for control in self.drive.controls if control.clip]
+        drive = plan_drive(clips, bones=("leftEye", "rightEye"), eyes_by_shapes=lambda side, used: True)
+        weights = drive.weights(motion)
+        rows = [(clips[i].name, clips[i].clip.preset, weights[:, i]) for i in drive.used()]
+        gazes = [gaze_angles(drive.values(motion), side) for side in drive.eyes]
+        return rows, np.mean(gazes, 0) if gazes else None
 
     def tracks(self, motion):
         """What an animation of the file has to hold to show a motion.
@@ -125,8 +158,7 @@ class Rig(Face):
         Raises:
             InputError: the motion is in another space.
         """
-        self.check(motion)
-        tracks = []
+        motion, tracks = self.understood(motion), []
         moved = {node for i in self.drive.used() for node, _, _ in self.drive.controls[i].binds}
         for node, rows in self.drive.targets(motion, self.body.counts).items():
             if node in moved:
@@ -173,7 +205,7 @@ def open_rig(path):
                          got=", ".join(names[:8]) or "no morph targets", remedy="see docs/faces/rig.md for the names")
     facing = _facing(nodes, roles, vrm)
     still = build_body(gltf, nodes, parts, facing, np.full(len(nodes.parents), -1))
-    face = _face_vertices(still, controls, drive)
+    face = _face_vertices(still, controls, drive, nodes.follows(roles["jaw"]) if drive.jaw else None)
     bones = _bones(nodes, roles, drive, still, face)
     body = build_body(gltf, nodes, parts, facing, _bone_of(nodes, bones))
     used = sorted({part.material for part in parts}, key=lambda index: -1 if index is None else index)
@@ -237,8 +269,8 @@ def _eye_follows(parts, nodes, bone, controls, used):
     return held == 0
 
 
-def _face_vertices(body, controls, drive):
-    """(v,) bool, vertices that any driven control moves; all of them where none does."""
+def _face_vertices(body, controls, drive, jaw):
+    """(v,) bool, vertices that any driven control or the jaw, (n,) bool nodes, moves; all where nothing does."""
     binds = {(node, target) for i in drive.used() for node, target, _ in controls[i].binds}
     face = np.zeros(len(body.rest), bool)
     for piece in body.pieces:
@@ -247,6 +279,8 @@ def _face_vertices(body, controls, drive):
         if targets and len(part.moved):
             step = np.linalg.norm(part.shapes[targets], axis=2).max(0)
             face[part.moved + piece.place.start] |= step > _FACE_SHARE * step.max()
+    if jaw is not None:
+        face |= body.follow(jaw) > _HELD
     return face if face.any() else np.ones(len(body.rest), bool)
 
 

@@ -6,10 +6,12 @@ weights in 0..1. A gap that the frame closes stays closed: where the mix would l
 taken back by as much, so p, b and m close on any rig whose rest is a closed mouth.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from personare.faces.bounded import bounded_least_squares
-from personare.spaces import ARKIT_52
+from personare.spaces import ARKIT_52, VRM1
 
 # Shape -> lip gap, mouth width, upper lip forward, lower lip up (cm), lower lip rolled in (0..1); measured on the
 # built-in head at weight 1, mouthClose on an open jaw. A sided shape stands for each of its sides.
@@ -48,7 +50,7 @@ _SIDES = ("Left", "Right")
 _WHOLE = ("mouthLeft", "mouthRight", "jawLeft", "jawRight")
 # How much an error of each figure is seen: a gap most, the height of the lower lip follows it anyway.
 _WEIGHT = np.array([1.0, 0.7, 0.8, 0.3, 1.0])
-_RIDGE = 0.02
+_RIDGE = 0.002
 
 
 def lip_figures(columns=ARKIT_52.columns):
@@ -96,3 +98,25 @@ def viseme_weights(motion, visemes):
         share = np.where(gap > allowed, allowed / gap, 1.0)
     weights[:, opening > 0] *= share[:, None]
     return weights.astype(np.float32)
+
+
+def as_vrm1(motion):
+    """The motion by the presets of VRM 1 that speech and life need: vowels, blinks and looks.
+
+    Emotions stay at 0: in many characters they block the mouth, however little of them there is.
+
+    Args:
+        motion: Motion in ARKit-52.
+
+    Returns:
+        Motion in the space vrm1, with the same head pose.
+    """
+    values = np.zeros((len(motion), len(VRM1)), np.float32)
+    values[:, VRM1.indices(tuple(VOWELS))] = viseme_weights(motion, tuple(VOWELS.values()))
+    for side in _SIDES:
+        values[:, VRM1.index(f"blink{side}")] = motion.column(f"eyeBlink{side}")
+    looks = {"lookUp": ("eyeLookUpLeft", "eyeLookUpRight"), "lookDown": ("eyeLookDownLeft", "eyeLookDownRight"),
+             "lookLeft": ("eyeLookOutLeft", "eyeLookInRight"), "lookRight": ("eyeLookInLeft", "eyeLookOutRight")}
+    for name, columns in looks.items():
+        values[:, VRM1.index(name)] = motion.columns(columns).mean(1)
+    return replace(motion, values=values, space=VRM1)

@@ -1,5 +1,16 @@
 """A small face, a motion and takes of them."""
 
+import base64
+import html
+import json
+import re
+import shutil
+import subprocess
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
 import numpy as np
 import pytest
 
@@ -94,3 +105,71 @@ def take(motion, small_face):
     pictures = np.linspace(0, 255, 60).astype(np.uint8)
     return Take(motion, face=small_face, audio=sound.stream(), name="take one", start_s=3661.5,
                 frames=lambda: (np.full((18, 32, 3), level, np.uint8) for level in pictures))
+
+
+NODE = Path(__file__).parent / "node"
+
+
+@pytest.fixture(scope="session")
+def khronos():
+    """Function: path -> (errors, warnings, messages) of the Khronos validator, for many files at once."""
+    if not (shutil.which("node") and (NODE / "node_modules" / "gltf-validator").is_dir()):
+        pytest.skip("needs node and `npm install` in tests/export/node")
+
+    def validate(paths):
+        done = subprocess.run(["node", NODE / "validate.mjs", *map(str, paths)], capture_output=True, text=True,
+                              check=True)
+        return {path: (r["errors"], r["warnings"], r["messages"]) for path, r in json.loads(done.stdout).items()}
+
+    return validate
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Function: what three.js and three-vrm find in a file at a time, see node/character.html, and its picture."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not (chromium and (NODE / "node_modules" / "@pixiv" / "three-vrm").is_dir()):
+        pytest.skip("needs chromium and `npm install` in tests/export/node")
+    root = tmp_path_factory.mktemp("browser")
+    (root / "node_modules").symlink_to(NODE / "node_modules")
+    shutil.copy(NODE / "character.html", root)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=root))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+
+    def show(path, *, time_s, animation=None):
+        query = f"file={Path(shutil.copy(path, root)).name}&time={time_s}"
+        if animation:
+            query += f"&animation={Path(shutil.copy(animation, root)).name}"
+        profile = tmp_path_factory.mktemp("profile")
+        done = subprocess.run(
+            [chromium, "--headless", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader",
+             "--enable-unsafe-swiftshader", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}", "--window-size=512,512",
+             "--virtual-time-budget=60000", "--dump-dom",
+             f"http://127.0.0.1:{server.server_port}/character.html?{query}"],
+            capture_output=True, text=True, timeout=180, check=False)
+        title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+        assert title, done.stderr[-2000:]
+        found = json.loads(html.unescape(title[1]))
+        assert "error" not in found, found
+        return found, _pixels(base64.b64decode(found.pop("picture").partition(",")[2]))
+
+    yield show
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _pixels(content):
+    """(h, w, 3) uint8 of a PNG."""
+    import av
+
+    decoder = av.CodecContext.create("png", "r")
+    frame, = [*decoder.decode(av.Packet(content)), *decoder.decode(None)]
+    return frame.to_ndarray(format="rgb24")
