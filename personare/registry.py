@@ -58,6 +58,20 @@ TABLES = {
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "
                     "sona/mara, /tomas, /amara, /kenji, /ines, /viktor, /ravi"),
+        "ict": Row("personare.faces.ict:open_ict", "ICT-FaceKit's head: 100 identities, ARKit shapes; its folder, "
+                   "archive or .npz", opens=("FaceXModel", "*/FaceXModel", "generic_neutral_mesh.obj", "ICT*FaceKit*.*",
+                                     "ict*facekit*.*")),
+        "bfm": Row("personare.faces.bfm:open_bfm", "Basel Face Model 2009 as Deep3DFaceRecon and AudioDVP use it; your "
+                   "copy of its files", opens=("01_MorphableModel.mat", "*/01_MorphableModel.mat",
+                                               "BFM_model_front.mat")),
+        "flame": Row("personare.faces.flame:open_flame", "FLAME 2020 and 2023; your copy of its .pkl",
+                     opens=("*flame*.pkl", "*FLAME*.pkl", "generic_model.pkl")),
+        "npz": Row("personare.faces.bundle:open_npz", "a face that personare saved or converted, or arrays of shapes",
+                   opens=("*.npz",)),
+        "shapes": Row("personare.faces.shapes:open_shapes", "folder or .zip with a neutral mesh and one OBJ or PLY a "
+                      "shape", opens=("*[Nn]eutral*.obj", "*[Nn]eutral*.ply", "[Rr]est.*", "[Bb]as*.obj", "*.zip")),
+        "template": Row("personare.faces.template:open_template", "a single .obj or .ply that predicted vertices move",
+                        opens=("*.ply", "*.obj")),
         "rig": Row("personare.faces.rig:open_rig", "a character of yours: glTF, GLB or VRM with morph targets, expressions "
                    "or bones", opens=("*.glb", "*.gltf", "*.vrm")),
     },
@@ -97,7 +111,7 @@ TABLES = {
         "a2f": Row("personare.export.a2f:write", "exportFps / facsNames / weightMat JSON", ".a2f.json",
                    reader="personare.export.a2f:read", fits="personare.export.a2f:fits", carries=_CURVES),
         "npz": Row("personare.export.npz:write", "NumPy archive, lossless", ".npz",
-                   reader="personare.export.npz:read", carries=_CURVES_AND_HEAD),
+                   reader="personare.export.npz:read", fits="personare.export.npz:fits", carries=_CURVES_AND_HEAD),
     },
 }
 
@@ -179,16 +193,20 @@ def format_to_read(path):
     Raises:
         InputError: neither says so.
     """
+    return format_inside(path) or format_of(path)
+
+
+def format_inside(path):
+    """As format_to_read, but "" where only the suffix speaks for it."""
     readable = [name for name in names("export") if row("export", name).reader]
     file_name = f".{Path(path).name.lower()}"
-    own = [name for name in readable if row("export", name).suffix.count(".") > 1
-           and file_name.endswith(row("export", name).suffix)]
-    if own:
-        return own[0]
+    for name in readable:
+        if row("export", name).suffix.count(".") > 1 and file_name.endswith(row("export", name).suffix):
+            return name
     for name in readable:
         if row("export", name).fits and _object(row("export", name).fits)(Path(path)):
             return name
-    return format_of(path)
+    return ""
 
 
 def face_kind_of(path):

@@ -42,7 +42,7 @@ def test_a_folder_of_a_format_is_told_by_its_suffix():
 def test_unknown_names_are_explained():
     with pytest.raises(InputError, match=r"did you mean '\.mp4'"):
         registry.format_of("a.mp5")
-    with pytest.raises(InputError, match=r"faces: expected one of sona, .*got 'sone'; did you mean 'sona'\?"):
+    with pytest.raises(InputError, match=r"faces: expected one of sona, .*, got 'sone'; did you mean 'sona'\?"):
         registry.load("faces", "sone")
     with pytest.raises(InputError, match="format to read: expected one of csv, json, a2f, npz.*, got 'mp4'"):
         registry.load_reader("mp4")
