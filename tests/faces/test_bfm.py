@@ -138,3 +138,13 @@ def test_options_out_of_range_are_refused(parts, tmp_path):
     np.savez(tmp_path / "a.npz", x=1)
     with pytest.raises(InputError, match="make one with: personare convert bfm FOLDER"):
         read_bfm(tmp_path / "a.npz")
+
+
+def test_converting_keeps_all_bases(parts, tmp_path):
+    personare.api.convert_face(tmp_path, tmp_path / "out.npz", kind="bfm")
+    personare.api.convert_face(tmp_path / "01_MorphableModel.mat", tmp_path / "again.npz")
+    for name in ("out.npz", "again.npz"):
+        assert np.array_equal(read_bfm(tmp_path / name).identity, build_bfm(tmp_path).identity)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="expected 6 files, got 0 of them"):
+        personare.api.convert_face(tmp_path / "empty", tmp_path / "x.npz", kind="bfm")
