@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exce
                   help="Speech in, a moving face out.\n\nExample: `personare animate hello.wav`")
 
 faces = typer.Typer(no_args_is_help=True)
-app.add_typer(faces, name="face", help="Look at faces.")
+app.add_typer(faces, name="face", help="Look at faces, and make shapes for them.")
 
 Format = Annotated[str, typer.Option(
     "-f", "--format", metavar="FORMATS", help=f"One or more of {','.join(TABLES['export'])}, or all, which leaves "
@@ -79,10 +79,17 @@ def animate(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: `personare convert take.csv -o take.glb`")
+@app.command(epilog="Examples: `personare convert take.csv -o take.glb`, `personare convert take.json --to oculus-15 "
+             "-o visemes.csv`, `personare convert bfm FOLDER -o bfm.npz`")
 def convert(
-    take: Annotated[Path, typer.Argument(help="Motion: a file or folder of any format that can be read.")],
+    source: Annotated[list[str], typer.Argument(help="A take: file or folder of any format that can be read. Or a face "
+                                                "to turn into one file: its path, with its kind before it where files "
+                                                "alone do not tell.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
+    to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Columns of the result, such as arkit-52, oculus-15, "
+                                    "vrm1; see docs/spaces.md. Default: those of the take, or of --face.")] = "",
+    of: Annotated[str, typer.Option("--of", metavar="FACE", help="Face that the take is for, where its columns are "
+                                    "codes without names.")] = "",
     sound: Annotated[Path | None, typer.Option("--sound", help="Sound to put beside it, for video.")] = None,
     fps: Annotated[float | None, typer.Option(min=1, max=240, help="Change the frame rate.")] = None,
     face: FaceName = "sona",
@@ -90,22 +97,67 @@ def convert(
     quiet: Quiet = False,
     json_progress: JsonProgress = False,
 ):
-    """Turn a take in one format into another."""
+    """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
 
-    format = registry.format_of(output)
-    pixels = parse_size(size)
-    for source in (take, sound):
-        if source and _same_file(source, output):
+    format, pixels = registry.format_of(output), parse_size(size)
+    face_text = _face_to_convert(source)
+    for path in (*source, sound):
+        if path and _same_file(path, output):
             raise InputError("--output", expected="another file than what is read", got=str(output),
                              remedy="choose another name")
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
-    with report.file(take):
-        motion = api.read_motion(take)
-        motion = motion.at_fps(fps) if fps else motion
-        api.save(motion, output, audio=sound, face=face, format=format, size=pixels,
-                 progress=report.stage(f"write {format}"))
+    with report.file(source[-1]):
+        if face_text:
+            api.save_face(face_text, output)
+        else:
+            motion = api.read_motion(source[0])
+            motion = motion.at_fps(fps) if fps else motion
+            wanted = to or (api.open_face(face) if "face" in registry.row("export", format).needs else "")
+            if wanted:
+                motion, transfer = api.convert(motion, wanted, source=api.open_face(of) if of else None)
+                _tell(report, transfer)
+            api.save(motion, output, audio=sound, face=face, format=format, size=pixels,
+                     progress=report.stage(f"write {format}"))
         report.wrote([output])
+
+
+def _face_to_convert(source):
+    """The text that names a face, or "" where the source is a take.
+
+    Raises:
+        InputError: more than a kind and a path.
+    """
+    from personare import registry
+
+    if len(source) == 2 and source[0] in registry.names("faces"):
+        return ":".join(source)
+    if len(source) != 1:
+        raise InputError("SOURCE", expected="one take, or a face with its kind before it, as in bfm FOLDER",
+                         got=f"{len(source)} words", remedy="convert one at a time")
+    path = Path(source[0])
+    if source[0].partition(":")[0] in registry.names("faces") and not path.exists():
+        return source[0]
+    if registry.format_inside(path):
+        return ""
+    for kind, found in ((source[0], registry.face_kind_of), ("", registry.format_to_read)):
+        try:
+            found(path)
+            return kind
+        except InputError:
+            continue
+    raise InputError(path, expected="a take or a face that can be read", got=path.suffix or "a folder of something else"
+                     if path.exists() else "nothing there", remedy="see personare list formats and list faces")
+
+
+def _tell(report, transfer):
+    """One line on how a take was converted, and what looks wrong about it."""
+    if transfer.route != "names" or transfer.kept < 0.99:
+        figures = "".join(f", {name.removesuffix('_mm').replace('_', ' ')} {value:.2f} mm"
+                          for name, value in transfer.error.items())
+        report.say(f"converted by {transfer.route}: {100 * transfer.kept:.0f} % of the motion kept{figures}")
+    for text in transfer.warnings:
+        report.warning(text)
 
 
 @app.command(epilog="Example: `personare evaluate index.csv --suite phonelip`")
@@ -153,6 +205,24 @@ def sheet(
     with atomic_path(output) as temporary:
         temporary.write_bytes(png(picture))
     report.wrote([output])
+
+
+@faces.command(epilog="Example: `personare face rig head.obj -o head.npz`")
+def rig(
+    head: Annotated[str, typer.Argument(help="A head at rest: path of a mesh, or name of a face.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help=".npz opens as a face again, .glb holds it at rest.")],
+    template: Annotated[str, typer.Option(help="Face whose shapes are carried over.")] = "sona",
+    model: Annotated[Path | None, typer.Option(help="MediaPipe's face_landmarker.task; default your copy.")] = None,
+    quiet: Quiet = False,
+):
+    """Give a head that has none the ARKit shapes (extras faces and track)."""
+    from personare import api
+    from personare.transfer import rig as make_shapes
+
+    report = Report(Mode.of(quiet=quiet, json_lines=False))
+    with report.file(head):
+        api.save_face(make_shapes(api.open_face(head), template=api.open_face(template), model=model), output)
+        report.wrote([output])
 
 
 @app.command(name="list", epilog="Example: `personare list formats`")

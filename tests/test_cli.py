@@ -90,7 +90,10 @@ def test_quiet_is_quiet(short, tmp_path):
     (["animate", "short.wav", "-o", "-"], "--output: expected a file or a folder, got -"),
     (["animate", "short.wav", "-o", "short.wav", "-f", "npz"], "suffix"),
     (["animate", "short.wav", "-o", "short.wav/under/x.csv"], "cannot make this folder"),
-    (["convert", "short.wav", "-o", "x.csv"], "suffix"),
+    (["convert", "short.wav", "-o", "x.csv"], "a take or a face that can be read, got .wav"),
+    (["convert", "none.csv", "-o", "x.csv"], "none.csv"),
+    (["convert", "a", "b", "c", "-o", "x.csv"], "one take, or a face with its kind before it"),
+    (["convert", "take.csv", "-o", "x.csv", "--to", "arkit52"], "take.csv"),
     (["list", "shoes"], "kind: expected one of models"),
 ])
 def test_mistakes_give_one_line_and_exit_code_1(short, tmp_path, words, message):
@@ -179,15 +182,31 @@ def test_convert_and_list(short, tmp_path):
     with np.load(tmp_path / "take.npz") as take:
         assert float(take["fps"]) == 30
     listed = json.loads(run("list", "formats", "--json", cwd=tmp_path).stdout)
-    assert {row["name"] for row in listed["formats"]} == {"mp4", "glb", "csv", "json", "a2f", "npz"}
+    assert [row["name"] for row in listed["formats"]] == list(registry.names("export"))
+
+
+def test_convert_to_another_space_says_what_was_kept(short, tmp_path):
+    assert run("animate", short, "-o", "take.npz", cwd=tmp_path).returncode == 0
+    done = run("convert", "take.npz", "--to", "oculus-15", "-o", "visemes.npz", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "converted by least squares" in done.stdout
+    with np.load(tmp_path / "visemes.npz") as take:
+        assert str(take["space"]) == "oculus-15"
+
+
+def test_a_face_becomes_one_file_and_opens_again(tmp_path):
+    for words in (["sona", "-o", "head.npz"], ["head.npz", "-o", "head.glb"]):
+        done = run("convert", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "head.glb").read_bytes()[:4] == b"glTF"
 
 
 def test_a_sheet_shows_every_shape(tmp_path):
     done = run("face", "sheet", "sona", "-o", "sheet.png", "--size", "32", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     content = (tmp_path / "sheet.png").read_bytes()
-    # Width and height stand at bytes 16 to 24 of a PNG: 9 columns, 53 pictures in 6 rows with 16 pixels of name.
-    assert struct.unpack(">II", content[16:24]) == (9 * 32, 6 * 48)
+    # Width and height stand at bytes 16 to 24 of a PNG: 9 columns, 69 pictures in 8 rows with 16 pixels of name.
+    assert struct.unpack(">II", content[16:24]) == (9 * 32, 8 * 48)
     assert run("face", "sheet", "-o", "sheet.jpg", cwd=tmp_path).returncode == 1
 
 

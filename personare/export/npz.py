@@ -37,6 +37,15 @@ def write(path, take, *, progress=None):
             progress(len(motion), len(motion))
 
 
+def fits(path):
+    """Whether a file is an archive that `write` wrote; its size and the rest are checked by `read`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {f"{name}.npy" for name in _PARTS} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def read(path):
     """Read the motion of an archive that `write` wrote.
 
