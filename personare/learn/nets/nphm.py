@@ -19,7 +19,7 @@ from torch import nn
 from personare.faces.nphm_field import BACKGROUND, FLOOR, NEAR, VARIANCE
 
 # Members below this share of the blend are not evaluated.
-LEAST_SHARE = 1e-3
+LEAST_SHARE = 2e-3
 
 
 @dataclass(frozen=True)
