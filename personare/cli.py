@@ -101,15 +101,15 @@ def convert(
     from personare import api, registry
 
     format, pixels = registry.format_of(output), parse_size(size)
-    face_text = _face_to_convert(source)
+    kind, model = _face_to_convert(source)
     for path in (*source, sound):
         if path and _same_file(path, output):
             raise InputError("--output", expected="another file than what is read", got=str(output),
                              remedy="choose another name")
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     with report.file(source[-1]):
-        if face_text:
-            api.save_face(face_text, output)
+        if model:
+            api.convert_face(model, output, kind=kind)
         else:
             motion = api.read_motion(source[0])
             motion = motion.at_fps(fps) if fps else motion
@@ -123,27 +123,28 @@ def convert(
 
 
 def _face_to_convert(source):
-    """The text that names a face, or "" where the source is a take.
+    """(kind or None, path or name) of the face to convert; (None, None) where the source is a take.
 
     Raises:
-        InputError: more than a kind and a path.
+        InputError: more than a kind and a path, or neither a take nor a face.
     """
     from personare import registry
 
-    if len(source) == 2 and source[0] in registry.names("faces"):
-        return ":".join(source)
+    known = registry.names("faces")
+    if len(source) == 2 and source[0] in known:
+        return source
     if len(source) != 1:
         raise InputError("SOURCE", expected="one take, or a face with its kind before it, as in bfm FOLDER",
                          got=f"{len(source)} words", remedy="convert one at a time")
     path = Path(source[0])
-    if source[0].partition(":")[0] in registry.names("faces") and not path.exists():
-        return source[0]
+    if source[0].partition("/")[0].partition(":")[0] in known and not path.exists():
+        return None, source[0]
     if registry.format_inside(path):
-        return ""
-    for kind, found in ((source[0], registry.face_kind_of), ("", registry.format_to_read)):
+        return None, None
+    for found, face in ((registry.face_kind_of, source[0]), (registry.format_to_read, None)):
         try:
             found(path)
-            return kind
+            return None, face
         except InputError:
             continue
     raise InputError(path, expected="a take or a face that can be read", got=path.suffix or "a folder of something else"
