@@ -13,6 +13,7 @@ from personare.faces.gltf_tables import TextureTransform
 from personare.types import Material
 
 LARGEST_SIDE_PX = 2048   # of a texture as it is kept; a portrait shows no more
+_ASIDE_SIDE_PX = 512     # of one that is not on the head
 _MOST_PIXELS = 1 << 26   # of an encoded picture; 8192 x 8192
 _DECODERS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "mjpeg"), (b"RIFF", "webp"))
 # What an image format that only an extension names keeps its number in.
@@ -23,12 +24,13 @@ _PLAIN, _METAL = 0.04, 0.5
 _BLANK = np.full((1, 1, 3), 255, np.uint8)
 
 
-def read_materials(gltf, used):
+def read_materials(gltf, used, on_head):
     """Materials; their textures are decoded when they are first drawn.
 
     Args:
         gltf: Gltf.
         used: indices of materials, or None for a part without one.
+        on_head: those of them that are seen on the head; the textures of others are kept small.
 
     Returns:
         list of Material, one for each of used.
@@ -40,9 +42,10 @@ def read_materials(gltf, used):
             continue
         material = gltf.row("materials", index)
         base, image = material.pbr_metallic_roughness, _image_of(gltf, material)
-        key = image, material.alpha_mode, material.alpha_cutoff
+        side = LARGEST_SIDE_PX if index in on_head else _ASIDE_SIDE_PX
+        key = image, material.alpha_mode, material.alpha_cutoff, side
         if image is not None and key not in pictures:
-            pictures[key] = _texture(gltf.picture(image), material.alpha_mode, material.alpha_cutoff)
+            pictures[key] = _texture(gltf.picture(image), *key[1:])
         metal = min(max(base.metallic_factor, 0.0), 1.0) if base.base_color_texture is None else 0.0
         looks.append(Material(
             material.name or f"material_{index}", roughness=min(max(base.roughness_factor, 0.05), 1.0),
@@ -52,11 +55,11 @@ def read_materials(gltf, used):
     return looks
 
 
-def _texture(content, alpha_mode, cutoff):
+def _texture(content, alpha_mode, cutoff, side):
     """A function that decodes a picture once and keeps it, with its alpha where the material has holes."""
     @cache
     def texture():
-        picture = decoded(content)
+        picture = decoded(content, side)
         if picture is None:
             return _BLANK
         if alpha_mode == "OPAQUE":
@@ -84,8 +87,8 @@ def _image_of(gltf, material):
     return texture.source
 
 
-def decoded(content):
-    """(h, w, 4) uint8 sRGB and alpha of an encoded picture, at most LARGEST_SIDE_PX wide; None if it cannot be read.
+def decoded(content, side=LARGEST_SIDE_PX):
+    """(h, w, 4) uint8 sRGB and alpha of an encoded picture, at most `side` wide and high; None if it cannot be read.
 
     A face with a picture that is damaged or of another kind is still a face, so it is drawn without.
     """
@@ -99,7 +102,7 @@ def decoded(content):
         decoder.options = {"max_pixels": str(_MOST_PIXELS)}
         frames = [*decoder.decode(av.Packet(content)), *decoder.decode(None)]
         frame = frames[0]
-        share = min(1.0, LARGEST_SIDE_PX / max(frame.width, frame.height))
+        share = min(1.0, side / max(frame.width, frame.height))
         return frame.reformat(width=max(1, round(frame.width * share)), height=max(1, round(frame.height * share)),
                               format="rgba", interpolation="AREA" if share < 1 else "POINT").to_ndarray()
     except (av.FFmpegError, ValueError, IndexError, MemoryError):

@@ -218,8 +218,11 @@ def _triangles(gltf, primitive, count):
         corners[1::2] = corners[1::2, [1, 0, 2]]
     else:
         corners = np.stack([np.full(len(corners) - 2, corners[0]), corners[1:-1], corners[2:]], 1)
-    used, flat = np.unique(corners, return_inverse=True)
-    return flat.reshape(-1, 3).astype(np.int32), used
+    place = np.zeros(count, np.int32)
+    place[corners] = 1
+    used = np.flatnonzero(place)
+    place[used] = np.arange(len(used))
+    return place[corners], used
 
 
 def _shapes(gltf, primitive, count, used, seen):

@@ -200,17 +200,20 @@ def open_rig(path):
     drive = plan_drive(
         controls, bones=tuple(roles), looks_by_clips=bool(vrm and vrm.looks_by_clips),
         eyes_by_shapes=lambda side, used: _eye_follows(parts, nodes, roles[f"{side}Eye"], controls, used))
-    if not drive.found:
-        raise InputError(path, expected="morph targets, clips or bones of a face by known names",
-                         got=", ".join(names[:8]) or "no morph targets", remedy="see docs/faces/rig.md for the names")
+    if "jawOpen" not in drive.found:
+        raise InputError(path, expected="what opens a mouth: jawOpen, visemes, vowels or a bone of the jaw by a known "
+                         "name", got=", ".join(names[:8]) or "no morph targets", remedy="see docs/faces/rig.md")
     facing = _facing(nodes, roles, vrm)
     still = build_body(gltf, nodes, parts, facing, np.full(len(nodes.parents), -1))
     face = _face_vertices(still, controls, drive, nodes.follows(roles["jaw"]) if drive.jaw else None)
     bones = _bones(nodes, roles, drive, still, face)
     body = build_body(gltf, nodes, parts, facing, _bone_of(nodes, bones))
     used = sorted({part.material for part in parts}, key=lambda index: -1 if index is None else index)
-    surface = build_surface(parts, body.rest, read_materials(gltf, used), {index: i for i, index in enumerate(used)})
-    return Rig(name=path.stem, space=ARKIT_52, surface=surface, head_weight=_head_weight(nodes, bones, body, face),
+    head_weight = _head_weight(nodes, bones, body, face)
+    on_head = {piece.part.material for piece in body.pieces if head_weight[piece.place].any()}
+    surface = build_surface(parts, body.rest, read_materials(gltf, used, on_head),
+                            {index: i for i, index in enumerate(used)})
+    return Rig(name=path.stem, space=ARKIT_52, surface=surface, head_weight=head_weight,
                head_pivot=_head_pivot(bones), source=gltf, nodes=nodes, vrm=vrm, bones=bones, drive=drive, body=body)
 
 

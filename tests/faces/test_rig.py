@@ -222,7 +222,7 @@ def test_names_that_say_nothing_are_told(character, characters, tmp_path):
     document["meshes"] = [{**mesh, "extras": {"targetNames": ["wink", "wonk"]}} for mesh in gltf.document["meshes"]]
     path = tmp_path / "odd.glb"
     path.write_bytes(characters.glb_bytes(document, gltf.buffers[0]))
-    with pytest.raises(InputError, match="a face by known names, got wink, wonk; see docs"):
+    with pytest.raises(InputError, match="a bone of the jaw by a known name, got wink, wonk; see docs"):
         open_rig(path)
 
 
