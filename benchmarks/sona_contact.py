@@ -144,8 +144,9 @@ def measure(face, values, folder=None):
 
 
 def singles(face):
-    """(k, k) every shape alone at weight 1; those of the tongue, which lies behind teeth, on an open jaw."""
+    """(k, k) every shape alone at weight 1; mouthClose and those of the tongue on an open jaw."""
     values = np.eye(len(face.space), dtype=np.float32)
+    values[face.space.index("mouthClose"), face.space.index("jawOpen")] = 1
     for k, name in enumerate(face.space.columns):
         if name.startswith("tongue"):
             values[k, face.space.index("jawOpen")] = TONGUE_ON_JAW.get(name, 0.5)

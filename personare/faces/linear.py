@@ -147,22 +147,25 @@ class LinearFace(Face):
             used -= 1  # what a smaller space lacks stands at the end and costs nothing
         vertices = _blended(weights[:, :used], self.shapes[:used])
         vertices += self.rest
-        for weight, corrective in zip(self._corrective_weights(weights).T, self.correctives, strict=True):
-            on = np.flatnonzero(weight)
-            if len(on):
-                vertices[np.ix_(on, corrective.vertices)] += weight[on, None, None] * corrective.moves
+        corrections = self._corrective_weights(weights)
+        for frame, k in np.argwhere(corrections):
+            corrective = self.correctives[k]
+            vertices[frame, corrective.vertices] += corrections[frame, k] * corrective.moves
         if motion.head_pose is not None:
-            vertices = turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
+            vertices = _turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
         return Mesh(vertices, self.surface.triangles)
 
     def _corrective_weights(self, weights):
         """(t, n) float32 weight of every corrective."""
         limited = np.clip(weights, 0, 1)
         drivers = [self.space.indices(corrective.columns) for corrective in self.correctives]
-        products = [limited[:, columns].prod(1) for columns in drivers]
-        return np.stack(products, 1) if products else np.zeros((len(weights), 0), np.float32)
+        if not drivers:
+            return np.zeros((len(weights), 0), np.float32)
+        products = np.stack([limited[:, columns].prod(1) for columns in drivers], 1)
+        return np.where(products < LEAST_WEIGHT, np.float32(0), products)
 
 
+LEAST_WEIGHT = 1e-3  # a corrective below this moves nothing that could be seen, a hundredth of a millimetre
 # OpenBLAS starts threads for products of more multiplications than this; they spin for the cores that the renderer's
 # own threads need, and ten times the processor time is gone.
 _SERIAL_PRODUCT = 2**18
@@ -181,14 +184,8 @@ def _blended(values, shapes):
     return blended.reshape(t, -1, 3)
 
 
-def turned(vertices, pose, weight, pivot):
-    """Blend each vertex between rest and the posed head, in place: p + weight * ((R - 1) (p - pivot) + t).
-
-    Args:
-        vertices: (t, v, 3) float32 metres.
-        pose: (t, 4, 4) head poses, as in Motion.
-        weight, pivot: head_weight and head_pivot of the face.
-    """
+def _turned(vertices, pose, weight, pivot):
+    """Blend each vertex between rest and the posed head, in place: p + weight * ((R - 1) (p - pivot) + t)."""
     for frame, matrix in zip(vertices, pose, strict=True):
         turn = matrix[:3, :3].T - np.eye(3, dtype=np.float32)
         move = frame @ turn

@@ -3,10 +3,11 @@
 import io
 
 import numpy as np
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from personare.faces.sona_shapes import mirror_name
-from sona import chart, correctives, hair, identity, looks, parts, rings, shapes, skin
+from sona import chart, correctives, hair, identity, looks, parts, rings, shapes, shapes_mouth, skin
 from sona.regions import Skin, smooth
 from sona.solve import Sheet
 
@@ -138,9 +139,27 @@ def rig_shapes(out, names, rig, pieces, start, double):
     alone = ~pair & (np.abs(out["rest"][:, 0]) > 1e-6)
     if out["shapes"][:, alone].any():
         raise ValueError("a vertex moves that has no mirror image")
-    found = correctives.correctives(out["rest"], dict(zip(names, out["shapes"], strict=True)), out["jaw"],
-                                    eye=part == "eye", lids=lids)
+    found = correctives.correctives(
+        out["rest"], dict(zip(names, out["shapes"], strict=True)), out["jaw"], eye=part == "eye", lids=lids,
+        lips=rig.lips.index, outer=rig.lips.ring <= rings.LIP_SEAL + 1,
+        teeth=_solids(out["triangles"], np.isin(part, ("teeth_upper", "teeth_lower"))),
+        spread=lambda move: _padded(rig.spread(move)[double], count))
+    found["jawOpen", "mouthClose"] = _padded(shapes_mouth.closed_over_jaw(head, rig.lip_share)[double], count)
     out["correctives"] = correctives.with_mirror_images(found, out["twin"], pair)
+
+
+def _padded(move, count):
+    """Displacements (count, 3): those of the skin, then zeros."""
+    return np.concatenate([move, np.zeros((count - len(move), 3))])
+
+
+def _solids(triangles, member):
+    """The triangles of each connected piece of a part."""
+    mine = triangles[member[triangles].all(1)]
+    link = sparse.coo_matrix((np.ones(len(mine) * 3), (mine.ravel(), np.roll(mine, 1, axis=1).ravel())),
+                             (len(member), len(member)))
+    label = sparse.csgraph.connected_components(link, directed=False)[1][mine[:, 0]]
+    return [mine[label == one] for one in np.unique(label)]
 
 
 def _drop_empty_triangles(out):

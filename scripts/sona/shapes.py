@@ -66,13 +66,17 @@ class Rig:
         keys = np.array(sorted(fixed))
         return self.sheet.extend(keys, np.array([fixed[k] for k in keys]))
 
+    def spread(self, move):
+        """Displacements (n, 3) of the lips carried over the face, (v, 3)."""
+        return self._mouth(self.lips.index, move)
+
     def _add_mouth(self):
         targets = lip_targets(self.lips)
         for name in sorted(set(targets) | set(FACE_HANDLES)):
             values = targets.get(name, self.lips.field())  # without a target the lips stay, and stay shut
             self.delta[name] = self._mouth(self.lips.index, values, FACE_HANDLES.get(name, ()))
         press = self.delta["mouthPressLeft"]
-        self.delta["mouthRollLower"] += 0.4 * (press + press[self.skin.twin] * (-1, 1, 1))
+        self.delta["mouthRollLower"] += 0.9 * (press + press[self.skin.twin] * (-1, 1, 1))
         self.delta["tongueOut"] = self._mouth(self.lips.index, self.lips.field(
             0, (0.22 * self.lips.top - 0.52 * self.lips.low) * self.lips.middle, 0.14 * self.lips.middle))
 

@@ -74,14 +74,17 @@ class Lips:
         return np.clip(self.s * 4, -1, 1)
 
 
-def _roll(lips, upper, amount):
-    """The lip turned inwards over the teeth: border follows the seal, the red vanishes inside."""
-    on = (lips.top if upper else lips.low) * lips.middle * amount
+def _roll(lips, upper, amount, power=1.0):
+    """The lip turned inwards over the teeth: border follows the seal, the red vanishes inside.
+
+    A power below 1 takes the lip in nearer to the corners.
+    """
+    on = (lips.top if upper else lips.low) * lips.middle**power * amount
     sign = -1.0 if upper else 1.0
     # From the border of the red to the seal: down to the seal and back, so that the red folds in behind it.
     fold = np.clip((lips.ring - 5) / 4.0, 0, 1)
     skin_side = smooth(lips.ring, 2.5, 5.0)
-    hide = 0.55 if upper else 0.80
+    hide = 0.80 if upper else 0.90
     slide = np.where(lips.ring < 5, hide * skin_side, hide * (1 - fold) + (0.10 if upper else 0.16) * fold)
     back = np.where(lips.ring < 5, 0.40 * skin_side, 0.50 + 0.35 * fold)
     back = back * (1 - 0.8 * smooth(lips.ring, 9, 12))
@@ -97,27 +100,30 @@ def lip_targets(lips):
     x = lips.p[:, 0]
     corner = lips.corner(1)
     # A smile curves: it lifts the corner most, and the line rises ever steeper towards it.
-    lift = 0.4 * corner**1.3 + 0.6 * np.clip((s + 0.15) / 1.15, 0, 1) ** 1.9
+    lift = 0.25 * corner**1.3 + 0.75 * np.clip((s + 0.15) / 1.15, 0, 1) ** 2.2
+    ring = np.sqrt(np.clip(1 - s**2, 0, 1))  # a round opening
     red = smooth(lips.ring, 4.0, 7.0) * (1 - 0.6 * smooth(lips.ring, 9.0, 12.0))
     shapes = {
-        "mouthFunnel": lips.field(-0.155 * x, 0.28 * top * mid - 0.72 * low * mid,
-                                  (0.80 * mid + 0.25) * (0.38 + 0.62 * red)),
-        "mouthPucker": lips.field(-0.245 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
+        "mouthFunnel": lips.field(-0.30 * x, (0.42 * top - 0.66 * low) * ring,
+                                  (1.0 * mid + 0.30) * (0.38 + 0.62 * red)),
+        "mouthPucker": lips.field(-0.335 * x - 0.05 * x * red, (0.13 * top - 0.12 * low) * mid * (1 - red),
                                   (0.90 * mid + 0.35) * (0.75 + 0.25 * red)),
-        "mouthSmileLeft": lips.field(0.80 * corner**1.1, 1.04 * lift + 0.06 * corner * low + 0.04 * one,
-                                     -0.56 * corner**1.3 - 0.07 * one),
+        "mouthSmileLeft": lips.field(0.90 * corner**1.1,
+                                     1.18 * lift - 0.06 * corner * low + (0.04 + 0.10 * top * mid) * one,
+                                     -0.62 * corner**1.3 - 0.07 * one),
         "mouthFrownLeft": lips.field(0.12 * corner, -0.62 * corner**2, -0.12 * corner),
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.40 * corner**2, -0.56 * corner**2),
         "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
-        "mouthRollLower": _roll(lips, False, 1.0) + _roll(lips, True, 0.45),  # the upper lip presses on it
-        "mouthRollUpper": _roll(lips, True, 1.0),
+        # Each lip presses on the other one.
+        "mouthRollLower": _roll(lips, False, 1.0, 0.7) + _roll(lips, True, 0.36, 0.7),
+        "mouthRollUpper": _roll(lips, True, 1.2, 0.5) + _roll(lips, False, 0.5, 0.5),
         "mouthShrugLower": lips.field(0, (0.68 * low + 0.18 * top) * mid, (0.40 * low - 0.06 * top) * mid),
         "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),
         "mouthPressLeft": lips.field(
             0, ((-0.12 * top + 0.34 * low) * (1 - 0.8 * (lips.ring >= 9)) + 0.10) * mid**0.7 * one,
             (0.10 - 0.14 * red) * mid**0.7 * one + 0.04 * corner),
-        "mouthLowerDownLeft": lips.field(0.05 * corner, -0.62 * low * mid**0.6 * one, 0.04 * low * mid * one),
-        "mouthUpperUpLeft": lips.field(0.03 * corner, 0.66 * top * mid**0.6 * one, 0.02 * top * mid * one),
+        "mouthLowerDownLeft": lips.field(0.05 * corner, -0.80 * low * mid**0.6 * one, 0.05 * low * mid * one),
+        "mouthUpperUpLeft": lips.field(0.03 * corner, 0.99 * top * mid**0.6 * one, 0.03 * top * mid * one),
         "mouthLeft": lips.field(1.10 + 0 * s, 0.12 + 0.08 * s, -0.16 * s * np.sign(out)),
         "cheekPuff": lips.field(0.02 * x, 0.06, 0.52 * mid + 0.40),
         "cheekSquintLeft": lips.field(0.03 * corner, 0.10 * one + 0.08 * corner, 0.03 * one),
@@ -128,8 +134,8 @@ def lip_targets(lips):
 
 # Extra handles on the face: shape -> ((x, y, z of the place), (displacement)), left side or midline.
 FACE_HANDLES = {
-    "mouthSmileLeft": (((4.3, -3.2, 7.0), (0.18, 0.46, 0.18)), ((3.6, -1.9, 7.9), (0.06, 0.23, 0.07)),
-                       ((3.9, -6.0, 7.3), (0.42, 0.36, 0.08)), ((2.2, -5.0, 8.9), (0.22, 0.26, 0.02))),
+    "mouthSmileLeft": (((4.3, -3.2, 7.0), (0.22, 0.56, 0.24)), ((3.6, -1.9, 7.9), (0.07, 0.28, 0.09)),
+                       ((3.9, -6.0, 7.3), (0.50, 0.45, 0.12)), ((2.2, -5.0, 8.9), (0.27, 0.32, 0.03))),
     "mouthFrownLeft": (((2.6, -8.8, 8.0), (0.05, -0.35, -0.02)),),
     "mouthDimpleLeft": (((3.9, -6.6, 7.2), (0.15, 0.05, 0.05)),),
     "mouthStretchLeft": (((4.0, -8.0, 6.2), (0.20, -0.18, 0.0)),),
@@ -143,10 +149,23 @@ FACE_HANDLES = {
                       ((2.2, -5.4, 8.8), (0.0, 0.42, 0.06))),
     "mouthRollUpper": (((0.0, -4.9, 10.7), (0.0, -0.12, -0.04)), ((1.3, -4.7, 9.8), (0.0, -0.10, 0.0)),
                        ((-1.3, -4.7, 9.8), (0.0, -0.10, 0.0)), ((0.0, -4.0, 11.4), (0.0, -0.03, 0.0))),
-    "mouthUpperUpLeft": (((2.2, -4.9, 8.9), (0.05, 0.26, 0.06)),),
+    "mouthUpperUpLeft": (((2.2, -4.9, 8.9), (0.06, 0.39, 0.09)),),
     "cheekSquintLeft": (((4.2, -2.8, 7.2), (0.06, 0.50, 0.20)), ((3.3, -1.9, 8.1), (0.0, 0.34, 0.10)),
                         ((2.4, -3.4, 8.7), (0.0, 0.26, 0.08)), ((1.5, -4.6, 9.3), (0.02, 0.14, 0.04))),
 }
+
+
+def closed_over_jaw(skin, lip_share):
+    """Displacement (v, 3) that keeps the lower face full where lips that close over an open jaw would draw it in.
+
+    Args:
+        skin: a regions.Skin.
+        lip_share: (v,) 0..1, how far each vertex follows the lips.
+    """
+    side = np.where(skin.p[:, 0] < 0, -1.0, 1.0)
+    place = skin.p * np.column_stack([side, np.ones((len(side), 2))])
+    bump = np.exp(-(((place - (3.0, -9.1, 7.2)) / (1.5, 1.6, 2.4)) ** 2).sum(1)) * (1 - lip_share) * ~skin.mouth
+    return bump[:, None] * np.column_stack([0.55 * side, 0 * side, 0.15 + 0 * side])
 
 
 def jaw_weight(skin, sheet):

@@ -98,7 +98,7 @@ def tongue_shapes(part):
         "tongueRollLeft": bent(part, twist=_ramp(0.10, 0.60, -0.62), lift=_shift(y=0.20, low=0.1, high=0.4)),
         "tongueUp": bent(part, lift=lambda u: smooth(u, 0.0, 0.4)[:, None] * (0.0, 0.95, 0.0)),
         "tongueDown": bent(part, lift=lambda u: smooth(u, 0.0, 0.4)[:, None] * (0.0, -0.42, -0.10)),
-        "tongueLeft": bent(part, left=lambda u: 0.28 * smooth(u, 0.0, 0.3), thicker=_ease(0.0, 0.25, 0.60),
+        "tongueLeft": bent(part, left=lambda u: 0.25 * smooth(u, 0.0, 0.3), thicker=_ease(0.0, 0.25, 0.60),
                            lift=_shift(y=0.92, z=-0.1, low=0.0, high=0.3)),
         "tongueIn": bent(part, longer=lambda u: 0 * u + 0.78, thicker=lambda u: 1 + 0.12 * arch(u),
                          lift=lambda u: arch(u)[:, None] * (0.0, 0.30, 0.0)),
