@@ -152,7 +152,7 @@ class LinearFace(Face):
             corrective = self.correctives[k]
             vertices[frame, corrective.vertices] += corrections[frame, k] * corrective.moves
         if motion.head_pose is not None:
-            vertices = _turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
+            vertices = turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
         return Mesh(vertices, self.surface.triangles)
 
     def _corrective_weights(self, weights):
@@ -184,8 +184,14 @@ def _blended(values, shapes):
     return blended.reshape(t, -1, 3)
 
 
-def _turned(vertices, pose, weight, pivot):
-    """Blend each vertex between rest and the posed head, in place: p + weight * ((R - 1) (p - pivot) + t)."""
+def turned(vertices, pose, weight, pivot):
+    """Blend each vertex between rest and the posed head, in place: p + weight * ((R - 1) (p - pivot) + t).
+
+    Args:
+        vertices: (t, v, 3) float32 metres.
+        pose: (t, 4, 4) head poses, as in Motion.
+        weight, pivot: head_weight and head_pivot of the face.
+    """
     for frame, matrix in zip(vertices, pose, strict=True):
         turn = matrix[:3, :3].T - np.eye(3, dtype=np.float32)
         move = frame @ turn
