@@ -182,6 +182,7 @@ class Material:
             needed; None for none.
         relief: metres by which white of the texture stands above black.
         strands: 0..1, how far highlights run across strands along which v grows, as on hair.
+        casts: whether it throws shadow.
         two_sided: its back is drawn too, as that of single sheets should.
     """
 
@@ -193,6 +194,7 @@ class Material:
     texture: np.ndarray | Callable[[], np.ndarray] | None = None
     relief: float = 0.0
     strands: float = 0.0
+    casts: bool = True
     two_sided: bool = False
 
     def picture(self):

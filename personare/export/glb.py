@@ -17,6 +17,7 @@ import numpy as np
 
 from personare.errors import InputError, OutputError
 from personare.export.gltf_buffer import ELEMENTS, Buffer
+from personare.export.jpeg import jpeg
 from personare.export.normals import vertex_normals
 from personare.export.png import png
 from personare.export.rotations import quaternions
@@ -28,6 +29,10 @@ SMALLEST_SHIFT_M = 1e-7
 SMALLEST_TILT = 1e-2
 # Reflectance that glTF materials have without an extension.
 _GLTF_SPECULAR = 0.04
+# A texture with holes shows where it is more opaque than this: thin hairs stay.
+ALPHA_CUTOFF = 0.35
+# Texels of a texture without holes beyond which it is written as JPEG; a PNG of 2048 x 2048 takes 8 MB.
+LARGEST_PNG = 2**18
 _MAGIC, _VERSION, _JSON, _BIN = 0x46546C67, 2, 0x4E4F534A, 0x004E4942
 
 
@@ -176,15 +181,22 @@ def _skinning(head_weight):
 
 def _materials(materials, buffer):
     """Materials, and the tables of textures where any has one."""
-    entries, images = [], []
+    entries, images, known = [], [], {}
     for material in materials:
         color = [float(x) for x in material.color]
         base = {"baseColorFactor": [*color, 1.0], "metallicFactor": 0.0,
                 "roughnessFactor": float(material.roughness)}
-        if material.texture is not None:
-            base["baseColorTexture"] = {"index": len(images)}
-            images.append({"mimeType": "image/png", "bufferView": buffer.add_bytes(png(material.texture))})
         entry = {"name": material.name, "pbrMetallicRoughness": base}
+        picture = material.picture()
+        if picture is not None:
+            if id(picture) not in known:
+                known[id(picture)] = len(images)
+                images.append(_image(picture, buffer))
+            base["baseColorTexture"] = {"index": known[id(picture)]}
+            if picture.shape[2] == 4:
+                entry |= {"alphaMode": "MASK", "alphaCutoff": ALPHA_CUTOFF}
+        if material.two_sided:
+            entry["doubleSided"] = True
         if material.specular != _GLTF_SPECULAR:
             share = float(material.specular) / _GLTF_SPECULAR
             entry["extensions"] = {"KHR_materials_specular": {"specularColorFactor": [share] * 3}}
@@ -196,6 +208,13 @@ def _materials(materials, buffer):
         tables |= {"images": images, "samplers": [{"magFilter": 9729, "minFilter": 9987}],
                    "textures": [{"source": i, "sampler": 0} for i in range(len(images))]}
     return entries, tables
+
+
+def _image(picture, buffer):
+    """An image of the document: JPEG where it is large, PNG where it has holes or is small."""
+    large = picture.shape[0] * picture.shape[1] > LARGEST_PNG
+    kind, encode = ("jpeg", jpeg) if large and picture.shape[2] == 3 else ("png", png)
+    return {"mimeType": f"image/{kind}", "bufferView": buffer.add_bytes(encode(picture))}
 
 
 def _animation(name, face, targets, motion, buffer):

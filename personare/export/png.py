@@ -47,16 +47,17 @@ def png(picture):
     """Bytes of a PNG file.
 
     Args:
-        picture: (h, w, 3) uint8 sRGB.
+        picture: (h, w, 3) uint8 sRGB, or (h, w, 4) with an opacity.
     """
-    height, width = picture.shape[:2]
+    height, width, channels = picture.shape
     # Each row says how it was filtered; 1 is the difference to the pixel on the left.
-    rows = np.zeros((height, 1 + width * 3), np.uint8)
+    rows = np.zeros((height, 1 + width * channels), np.uint8)
     rows[:, 0] = 1
     left = np.zeros_like(picture)
     left[:, 1:] = picture[:, :-1]
     rows[:, 1:] = (picture - left).reshape(height, -1)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + \
+    head = struct.pack(">IIBBBBB", width, height, 8, 6 if channels == 4 else 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + \
         _chunk(b"sRGB", b"\0") + _chunk(b"IDAT", zlib.compress(rows, 6)) + _chunk(b"IEND", b"")
 
 

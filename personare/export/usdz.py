@@ -8,7 +8,6 @@ Source:
 """
 
 import struct
-import wave
 import zipfile
 
 import numpy as np
@@ -16,13 +15,24 @@ import numpy as np
 from personare.export.meshes import checked_face
 from personare.export.png import png
 from personare.export.usd import scene
+from personare.export.wav import write_wav
 from personare.store import atomic_path
 
 _ALIGNMENT = 64
+# Mean difference of a texture's channels, in levels, below which it counts as grey.
+LEAST_COLOUR = 8
 # Bytes of a local file header before the name (PKWARE APPNOTE 4.3.7), and the mark that other writers of usdz give the
 # field that only fills space.
 _LOCAL_HEADER, _FILLING = 30, 0x1986
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def _is_coloured(picture):
+    """Whether a texture carries colour of its own: a grey one is but the grain of the vertices' colours.
+
+    A preview surface shows the texture or the vertices' colours, not their product.
+    """
+    return np.ptp(picture[::4, ::4, :3].astype(np.int16), axis=2).mean() > LEAST_COLOUR
 
 
 def write(path, take, *, progress=None):
@@ -39,7 +49,7 @@ def write(path, take, *, progress=None):
     """
     face = checked_face(take, "usdz")
     textures = {number: f"textures/{number}.png" for number, material in enumerate(face.surface.materials)
-                if material.texture is not None}
+                if material.texture is not None and _is_coloured(material.picture())}
     sound = None if take.audio is None else "sound.wav"
     with atomic_path(path) as temporary:
         recording = temporary.with_name(temporary.name + ".wav")
@@ -50,9 +60,9 @@ def write(path, take, *, progress=None):
                         file.write(text.encode())
                 for number, name in textures.items():
                     with _member(package, name) as file:
-                        file.write(png(face.surface.materials[number].texture))
+                        file.write(png(face.surface.materials[number].picture()))
                 if sound:
-                    _write_wav(recording, take.audio)
+                    write_wav(recording, take.audio)
                     with _member(package, sound) as file, open(recording, "rb") as source:
                         while block := source.read(1 << 20):
                             file.write(block)
@@ -67,13 +77,3 @@ def _member(package, name):
     filling = -start % _ALIGNMENT
     info.extra = struct.pack("<HH", _FILLING, filling) + b"\0" * filling
     return package.open(info, "w")
-
-
-def _write_wav(path, audio):
-    """16-bit mono sound, piece by piece."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(int(audio.rate_hz))
-        for chunk in audio.chunks():
-            file.writeframes(np.round(np.clip(chunk, -1, 1) * 32767).astype("<i2").tobytes())

@@ -10,7 +10,7 @@ from numba import njit
 _OPTIONS = {"error_model": "numpy", "no_cfunc_wrapper": True}
 
 # Files whose code or constants end up in compiled kernels.
-_SOURCES = ("compiled", "light", "texture", "raster", "shade", "shadow", "fragments", "draw")
+_SOURCES = ("compiled", "light", "samples", "texture", "masked", "raster", "shade", "shadow", "fragments", "draw")
 _DIGEST = hashlib.sha256(
     b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in _SOURCES)).hexdigest()[:12]
 

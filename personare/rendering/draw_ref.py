@@ -1,4 +1,4 @@
-"""The kernels of draw.py, fragments.py and shade.py in NumPy: the fallback where numba cannot be imported, and the tests' measure."""
+"""draw.py, fragments.py and shade.py in NumPy: the fallback where numba cannot be imported, and the tests' measure."""
 
 import numpy as np
 
@@ -139,7 +139,7 @@ def light_ref(normal, albedo, openness, material, ray, lamps, ambient, *, lit=No
     mirrored = np.maximum(0.5 + facing * normal[:, 1] - 0.5 * ray[:, 1], 0)
     sky, ground = ambient[:3], ambient[3:]
     light = (albedo * (ground + (sky - ground) * (0.5 + 0.5 * normal[:, 1:2]))
-             + (mirror * openness)[:, None] * (ground + (sky - ground) * mirrored[:, None]))
+             + (mirror * openness * (1 - strand[:, 3]))[:, None] * (ground + (sky - ground) * mirrored[:, None]))
     gloss = f0 * openness / (4 * np.sqrt(alpha) + 2)
     for lamp in lamps:
         cosine = (normal * lamp[:3]).sum(axis=1)
@@ -150,7 +150,7 @@ def light_ref(normal, albedo, openness, material, ray, lamps, ambient, *, lit=No
         sharp = np.minimum(alpha + lamp[6] * np.float32(1 / 3), 1)
         lobes = ((1 - scatter) * _lobe(across / squared, sharp)
                  + scatter * _lobe(across / squared, np.minimum(BROADER * sharp, 1)))
-        shine = gloss * lobes / np.maximum(0.25 * squared, 0.1) * np.maximum(cosine, 0)
+        shine = gloss * lobes / np.maximum(0.25 * squared, 0.1 + 0.5 * strand[:, 3]) * np.maximum(cosine, 0)
         wrap = scatter[:, None] * WRAP + SHARPEST
         dark = (lamp[7] * (1 - lit))[:, None]
         is_open = (1 - dark) * (1 + scatter[:, None] * BLEED * dark)

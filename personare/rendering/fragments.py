@@ -7,7 +7,7 @@ one, weighted by its samples. `draw_ref.py` holds the NumPy twins.
 import numpy as np
 
 from personare.rendering.compiled import inlined
-from personare.rendering.raster import FIRST, SAMPLE_X, SAMPLE_Y
+from personare.rendering.samples import FIRST, SAMPLE_X, SAMPLE_Y
 from personare.rendering.shade import (
     ALPHA,
     DEPTH,

@@ -40,8 +40,8 @@ class Background:
         center: (x, y) of the glow as shares of the picture, from the upper left corner.
     """
 
-    glow: tuple[float, float, float] = (0.33, 0.35, 0.38)
-    edge: tuple[float, float, float] = (0.105, 0.118, 0.14)
+    glow: tuple[float, float, float] = (0.54, 0.545, 0.55)
+    edge: tuple[float, float, float] = (0.25, 0.265, 0.285)
     center: tuple[float, float] = (0.5, 0.45)
 
 
@@ -68,9 +68,9 @@ class Light:
 STUDIO = Light(
     "studio",
     lamps=(
-        Lamp((-0.66, 0.58, 0.58), (1.03, 0.95, 0.86), size_rad=0.22, shadow=0.9),  # key: large, warm, upper left
-        Lamp((0.80, 0.08, 0.65), (0.17, 0.19, 0.225), size_rad=0.35),  # fill: weak, cool, opposite
-        Lamp((0.55, 0.38, -0.75), (1.00, 1.06, 1.16), size_rad=0.15),  # rim: from behind, parts hair from backdrop
+        Lamp((-0.56, 0.52, 0.66), (1.02, 0.94, 0.85), size_rad=0.15, shadow=0.75),  # key: warm, from the upper left
+        Lamp((0.80, 0.08, 0.65), (0.23, 0.245, 0.28), size_rad=0.35),  # fill: weak, cool, opposite
+        Lamp((0.55, 0.38, -0.75), (0.80, 0.86, 0.96), size_rad=0.15),  # rim: from behind, parts hair from backdrop
     ),
     sky=(0.16, 0.175, 0.20),
     ground=(0.10, 0.083, 0.072),

@@ -8,19 +8,14 @@ grid, each on a row of its own, so near-horizontal and near-vertical edges get f
 import numpy as np
 
 from personare.rendering.compiled import compiled, inlined
-from personare.rendering.texture import alpha_at, lay_texture
+from personare.rendering.masked import cover_masked
+from personare.rendering.samples import FIRST, SAMPLE_X, SAMPLE_Y, bits
+from personare.rendering.texture import lay_texture
 
 # Fixed-point units in a pixel, and how far (in pixels) a vertex may lie outside. Edge functions multiply two
 # differences below 2 * 2**20 * 2**8 = 2**29, which leaves 64-bit integers room to spare.
 SUBPIXELS = 256
 GUARD_PX = 2.0**20
-
-# The standard rotated grid, x and y of each sample in 1/256 pixel, ordered by y.
-SAMPLE_X = (96, 224, 32, 160)
-SAMPLE_Y = (32, 96, 160, 224)
-
-# A sample shows a surface with holes where it is more opaque than this, so of four as many as it is opaque.
-THRESHOLDS = (np.float32(0.625), np.float32(0.125), np.float32(0.875), np.float32(0.375))
 
 # Positions of the 16 samples of 4 neighbouring pixels, which are tested at once.
 LANE_X = np.array([256 * pixel + x for pixel in range(4) for x in SAMPLE_X], np.int32)
@@ -29,10 +24,6 @@ LANE_Y = np.array(SAMPLE_Y * 4, np.int32)
 # Triangles below this extent (64 pixels, in 1/256 pixel) are tested in 32-bit integers: an edge function at most
 # four pixels outside their box stays below 2 * (64 * 256) * (68 * 256) < 2**31.
 WIDE = 64 * SUBPIXELS
-
-# Sample keys end in FIRST - triangle number.
-FIRST = np.int64(2**31 - 1)
-
 
 @compiled("void(float32[:,::1], float64[:,::1], float64[::1], float32[:,::1], int32[:,::1], float32[::1])")
 def project(vertices, camera_from_world, lens, points, screen, nearness):
@@ -195,12 +186,6 @@ def edge_bias(dx, dy):
 
 
 @inlined
-def bits(value):
-    """The bits of a float32 as an int64; of two positive numbers the greater has the greater bits."""
-    return np.int64(np.float32(value).view(np.int32))
-
-
-@inlined
 def cover_block(samples, start, number, at, right, down, near, slope_x, slope_y, limits):
     """Test 16 samples, those of 4 neighbouring pixels, against a small triangle. All integers fit 32 bits.
 
@@ -262,42 +247,6 @@ def share_plane(facets, t, k, right, down, x, y, scale):
     facets[t, k] = -np.float64(right * x + down * y) * scale
     facets[t, k + 1] = right * scale
     facets[t, k + 2] = down * scale
-
-
-@inlined
-def cover_masked(samples, triangles, t, rows, columns, first_row, width, at, right, down, plane, limits, mask):
-    """Draw a triangle whose texture has holes: of the four samples of a pixel as many as it is opaque there.
-
-    Args:
-        samples, first_row, width: as in fill_band.
-        triangles: (f, 3) int32.
-        t: the triangle.
-        rows, columns: first and last to look at; rows are those of the band.
-        at, right, down: edge functions at the upper left corner of the first pixel, and their change.
-        plane: nearness at that corner and its change for 1/256 pixel.
-        limits: as in cover_block.
-        mask: uv, textures, texels and facets, as in draw.
-    """
-    uv, textures, texels, facets = mask
-    corners = (np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2]))
-    m = np.uint32(facets[t, 3])
-    number = FIRST - np.int64(t)
-    for row in range(rows[0], rows[1] + 1):
-        for column in range(columns[0], columns[1] + 1):
-            x, y = (column - columns[0]) * 256, (row - rows[0]) * 256
-            opaque = np.float32(-1)
-            for s in range(4):
-                sx, sy = x + SAMPLE_X[s], y + SAMPLE_Y[s]
-                if ((at[0] + sx * right[0] + sy * down[0]) | (at[1] + sx * right[1] + sy * down[1])
-                        | (at[2] + sx * right[2] + sy * down[2])) >= 0:
-                    if opaque < 0:
-                        opaque = alpha_at(facets, t, corners, uv, textures, texels, m, column * 256 + 128,
-                                          (row + first_row) * 256 + 128)
-                    if opaque > THRESHOLDS[s]:
-                        z = plane[0] + (plane[1] * np.float32(sx) + plane[2] * np.float32(sy))
-                        z = min(max(z, limits[0]), limits[1])
-                        i = np.uint64((row * (width + 4) + column) * 4 + s)
-                        samples[i] = max(samples[i], (bits(z) << 32) | number)
 
 
 @compiled("void(int32[:,::1], float32[::1], int32[:,::1], int32[::1], int64, int64, int64, int64, int64,"

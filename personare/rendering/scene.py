@@ -15,13 +15,16 @@ _SMOOTHEST_ALPHA = 0.01
 # Columns of facets, the scratch that draw wants; texture.py says what they hold.
 FACET_COLUMNS = 24
 
-# Texels along a side of the shadow's map: about 1.3 mm each for a head and its shoulders.
-SHADOW_SIZE = 256
+# Texels along a side of the shadow's map: about 2 mm each for a head and its shoulders.
+SHADOW_SIZE = 208
 # The map reaches so much farther than what the picture shows at rest: room for a head that moves.
 _ROOM = 1.25
 
 # Each level of a texture is half the size of the one before; 13 bring 4096 down to 1.
 LEVELS = 13
+
+# A lock of hair seen from afar would thin out, for its single hairs hide more than the mean of their opacity says.
+OPAQUER = 1.2
 
 # Packed textures, newest last; the arrays they were made of are kept with them, so that no id is used again.
 _PACKED, _MOST_PACKED = {}, 2
@@ -41,7 +44,7 @@ class Scene:
         textures: (m, 3 * LEVELS) int64: start in texels, width, height of each level; 0 wide for none.
         texels: (n,) uint16 linear RGBA.
         two_sided: (f,) bool.
-        casts: (f,) bool, whether a triangle throws shadow; strands do, other sheets with holes do not.
+        casts: (f,) bool, whether a triangle throws shadow.
         shadow_size: texels along a side of the shadow's map, 0 for no shadow.
         shadow_frame: (12,) float32, from aimed.
         camera_from_world: (4, 4) float64.
@@ -99,7 +102,7 @@ def build_scene(surface, rest, camera, light, *, two_sided=()):
         attributes=_vertex_looks(surface), uv=_own(surface.uv),
         triangle_material=_own(surface.triangle_material), materials=materials,
         textures=textures, texels=texels, two_sided=sides[surface.triangle_material],
-        casts=((materials[:, 5] == 0) | (materials[:, 4] > 0))[surface.triangle_material],
+        casts=np.array([m.casts for m in surface.materials], bool)[surface.triangle_material],
         shadow_size=SHADOW_SIZE if len(lamps) and lamps[0, 7] > 0 else 0,
         shadow_frame=aimed(rest, camera, lamps[0, :3]) if len(lamps) else np.zeros(12, np.float32),
         camera_from_world=_own(camera.camera_from_world),
@@ -210,19 +213,21 @@ def _packed_textures(pictures):
 
 
 def _levels(picture):
-    """LEVELS arrays (h, w, 4) uint16, linear; each texel is the mean of four of the level before."""
-    full = np.rint(linear(np.arange(256)) * 65535).astype(np.uint16)
-    h, w, c = picture.shape
-    texels = np.full((h, w, 4), 65535, np.uint16)
-    texels[..., :3] = full[np.asarray(picture, np.uint8)[..., :3]]
-    if c == 4:
-        texels[..., 3] = picture[..., 3].astype(np.uint16) * 257
+    """LEVELS arrays (h, w, 4) uint16, linear; each texel is the mean of four of the level before, and more opaque."""
+    try:
+        from personare.rendering.texture import halve, unpack
+    except ImportError:
+        from personare.rendering.texture_ref import halve_ref as halve
+        from personare.rendering.texture_ref import unpack_ref as unpack
+    h, w, channels = picture.shape
+    texels = np.empty((h, w, 4), np.uint16)
+    unpack(np.asarray(picture, np.uint8), np.rint(linear(np.arange(256)) * 65535).astype(np.uint16), texels)
     for _ in range(LEVELS):
         yield texels
         h, w = max(1, h // 2), max(1, w // 2)
-        total = sum(texels[y:, x:][:2 * h:2, :2 * w:2].astype(np.uint32)
-                    for y in (0, min(1, texels.shape[0] - 1)) for x in (0, min(1, texels.shape[1] - 1)))
-        texels = ((total + 2) >> 2).astype(np.uint16)
+        half = np.empty((h, w, 4), np.uint16)
+        halve(texels, OPAQUER if channels == 4 else 1.0, half)
+        texels = half
 
 
 def _before_toning(light, shoulder):

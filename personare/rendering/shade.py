@@ -64,7 +64,8 @@ def light_ambient(batch, count, ambient):
         top = np.float32(50) * f0 if f0 < np.float32(0.02) else _ONE
         top *= (_ONE - alpha) * (_ONE - alpha)
         batch[F0 + i] = f0 * batch[OPEN + i] / (_FOUR * np.sqrt(alpha) + _TWO)
-        mirror = (f0 + (top - f0 if top > f0 else _ZERO) * grazing) * batch[OPEN + i]
+        # Strands stand in each other's way: what lies along them does not mirror the sky.
+        mirror = (f0 + (top - f0 if top > f0 else _ZERO) * grazing) * batch[OPEN + i] * (_ONE - batch[STRANDS + i])
         high = _HALF + _HALF * y
         mirrored = _HALF + facing * y - _HALF * v
         mirrored = mirrored if mirrored > _ZERO else _ZERO
@@ -109,7 +110,8 @@ def light_lamp(batch, count, lx, ly, lz, red, green, blue, size, shadow):
         spread = straight * (peak - _ONE) + squared
         wide = straight * (broad - _ONE) + squared
         toward = _QUARTER * squared
-        toward = toward if toward > np.float32(0.1) else np.float32(0.1)
+        least = np.float32(0.1) + _HALF * batch[STRANDS + i]
+        toward = toward if toward > least else least
         lit = cosine if cosine > _ZERO else _ZERO
         scatter = batch[SCATTER + i]
         lobes = (_ONE - scatter) * peak / (spread * spread) + scatter * broad / (wide * wide)

@@ -6,7 +6,7 @@ level, so that about one texel falls on each pixel. `texture_ref.py` holds the N
 
 import numpy as np
 
-from personare.rendering.compiled import inlined
+from personare.rendering.compiled import compiled, inlined
 
 # Columns of facets, one row for each triangle of the mesh: 0..3 normal at the first corner and material, 4..12 planes
 # of the corners' shares, 13 front or back, 14 level of detail, 16..21 slopes of u and v over the surface.
@@ -15,6 +15,30 @@ LEVEL, SLOPE_U, SLOPE_V = 14, 16, 19
 
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 _FULL = np.float32(1 / 65535)
+
+
+@compiled("void(uint8[:,:,:], uint16[::1], uint16[:,:,::1])")
+def unpack(picture, table, texels):
+    """Linear RGBA of a picture (h, w, 3 or 4) uint8 by a table of 256 levels; texels (h, w, 4) uint16 out."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            for k in range(3):
+                texels[y, x, k] = table[picture[y, x, k]]
+            texels[y, x, 3] = np.uint16(picture[y, x, 3]) * np.uint16(257) if picture.shape[2] == 4 else 65535
+
+
+@compiled("void(uint16[:,:,::1], float64, uint16[:,:,::1])")
+def halve(texels, opaquer, half):
+    """The next level of a texture, (h, w, 4) uint16 to half its size: means of four, opacity times opaquer."""
+    low, across = min(1, texels.shape[0] - 1), min(1, texels.shape[1] - 1)
+    for y in range(half.shape[0]):
+        for x in range(half.shape[1]):
+            for k in range(4):
+                total = (np.uint32(texels[2 * y, 2 * x, k]) + texels[2 * y + low, 2 * x, k]
+                         + texels[2 * y, 2 * x + across, k] + texels[2 * y + low, 2 * x + across, k])
+                if k == 3:
+                    total = np.uint32(min(total * opaquer, 4.0 * 65535.0))
+                half[y, x, k] = (total + 2) >> 2
 
 
 @inlined

@@ -3,6 +3,21 @@
 import numpy as np
 
 
+def unpack_ref(picture, table, texels):
+    """texture.unpack."""
+    texels[..., :3] = table[picture[..., :3]]
+    texels[..., 3] = picture[..., 3].astype(np.uint16) * 257 if picture.shape[2] == 4 else 65535
+
+
+def halve_ref(texels, opaquer, half):
+    """texture.halve."""
+    h, w = half.shape[:2]
+    low, across = min(1, texels.shape[0] - 1), min(1, texels.shape[1] - 1)
+    total = sum(texels[y:, x:][:2 * h:2, :2 * w:2].astype(np.uint32) for y in (0, low) for x in (0, across))
+    total[..., 3] = np.minimum(total[..., 3] * opaquer, 4 * 65535)
+    half[:] = (total + 2) >> 2
+
+
 def laid_textures_ref(points, screen, triangles, uv, textures, triangle_material):
     """texture.lay_texture for all triangles: (f,) int64 levels, and (f, 3) float32 slopes of u and of v."""
     a, b, c = (triangles[:, k] for k in range(3))

@@ -27,7 +27,7 @@ def test_kernels_work_without_a_place_for_their_cache(monkeypatch):
 def test_cache_names_follow_every_kernel_source():
     from personare.rendering import draw
 
-    kernels = {"texture", "raster", "shade", "shadow", "fragments", "draw", "light", "compiled"}
+    kernels = {"samples", "texture", "masked", "raster", "shade", "shadow", "fragments", "draw", "light", "compiled"}
     assert kernels == set(compiled._SOURCES)
     assert draw.draw.py_func.__qualname__.endswith(compiled._DIGEST)
     # All a kernel uses comes from these files.
