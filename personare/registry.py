@@ -112,6 +112,42 @@ TABLES = {
                    reader="personare.export.a2f:read", fits="personare.export.a2f:fits", carries=_CURVES),
         "npz": Row("personare.export.npz:write", "NumPy archive, lossless", ".npz",
                    reader="personare.export.npz:read", fits="personare.export.npz:fits", carries=_CURVES_AND_HEAD),
+        "a2f-csv": Row("personare.export.a2f_csv:write", "animation table of Audio2Face-3D", ".a2f.csv",
+                       reader="personare.export.a2f_csv:read", fits="personare.export.a2f_csv:fits", carries=_CURVES,
+                       space="a2f-68"),
+        "emotion": Row("personare.export.a2f_csv:write_emotions", "emotion table of Audio2Face-3D", ".emotion.csv",
+                       reader="personare.export.a2f_csv:read_emotions", fits="personare.export.a2f_csv:fits_emotions",
+                       carries=_CURVES, space="a2f-emotion-10"),
+        "mediapipe": Row("personare.export.mediapipe:write", "results of MediaPipe's Face Landmarker",
+                         ".mediapipe.json", reader="personare.export.mediapipe:read",
+                         fits="personare.export.mediapipe:fits", carries=_CURVES_AND_HEAD),
+        "rhubarb": Row("personare.export.rhubarb:write_tsv", "mouth cues of Rhubarb Lip Sync", ".rhubarb.tsv",
+                       reader="personare.export.rhubarb:read_tsv", fits="personare.export.rhubarb:fits_tsv",
+                       carries=_CURVES),
+        "rhubarb-json": Row("personare.export.rhubarb:write_json", "the same as JSON", ".rhubarb.json",
+                            reader="personare.export.rhubarb:read_json", fits="personare.export.rhubarb:fits_json",
+                            carries=_CURVES),
+        "rhubarb-xml": Row("personare.export.rhubarb:write_xml", "the same as XML", ".rhubarb.xml",
+                           reader="personare.export.rhubarb:read_xml", fits="personare.export.rhubarb:fits_xml",
+                           carries=_CURVES),
+        "moho": Row("personare.export.rhubarb:write_moho", "the same as switch data of Moho", ".dat",
+                    reader="personare.export.rhubarb:read_moho", fits="personare.export.rhubarb:fits_moho",
+                    carries=_CURVES),
+        "facegood": Row("personare.export.facegood:write", "folder of FACEGOOD: BS_name.npy, BS_value.npy and sound",
+                        ".facegood", reader="personare.export.facegood:read", fits="personare.export.facegood:fits",
+                        carries=("curves", "sound"), folder=True),
+        "facetalk": Row("personare.export.facetalk:write", "folder of FaceTalk: NPHM codes and sound",
+                        ".facetalk", reader="personare.export.facetalk:read", fits="personare.export.facetalk:fits",
+                        carries=("curves", "sound"), space="nphm-200", folder=True),
+        "audiodvp": Row("personare.export.audiodvp:write", "folder of AudioDVP: tensor files for every frame",
+                        ".audiodvp", reader="personare.export.audiodvp:read", fits="personare.export.audiodvp:fits",
+                        carries=_CURVES_AND_HEAD, space="audiodvp-64", folder=True),
+        "deep3d": Row("personare.export.deep3d:write", "fit of the Basel model by Deep3DFaceRecon", ".mat",
+                      reader="personare.export.deep3d:read", fits="personare.export.deep3d:fits",
+                      carries=_CURVES_AND_HEAD, space="deep3d-257"),
+        "nvp": Row("personare.export.nvp:write", "expression.txt of Neural Voice Puppetry", ".expression.txt",
+                   reader="personare.export.nvp:read", fits="personare.export.nvp:fits", carries=_CURVES,
+                   space="nvp-76"),
     },
 }
 
@@ -182,9 +218,10 @@ def writes_folder(path):
 
 def all_formats():
     """Names of the formats that any motion of ours can be written in: one file each, and nothing more to install."""
+    ours = ("", "arkit-52", "a2f-68")
     rows = {name: row("export", name) for name in names("export")}
     return tuple(name for name, row in rows.items()
-                 if not row.folder and not row.extra and row.space in ("", "arkit-52") and "vrm" not in row.needs)
+                 if not row.folder and not row.extra and row.space in ours and "vrm" not in row.needs)
 
 
 def format_to_read(path):

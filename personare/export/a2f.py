@@ -6,7 +6,7 @@ The layout is the one of NVIDIA's Omniverse Audio2Face exporter. It has no place
 import numpy as np
 
 from personare.errors import InputError
-from personare.export.reading import decoded_json, mentions, unreadable, weight_table
+from personare.export.reading import decoded_json, decoded_parts, mentions, stacked, unreadable
 from personare.spaces import A2F_68, ARKIT_52, Space
 from personare.store import atomic_path
 from personare.types import Motion
@@ -67,10 +67,10 @@ def read(path):
 
     # Declared here, so that importing this module stays light.
     document = decoded_json(path, msgspec.defstruct("Document", [
-        ("exportFps", float), ("facsNames", list[str]), ("weightMat", list[list[float]])]))
-    names = document.facsNames
+        ("exportFps", float), ("facsNames", msgspec.Raw), ("weightMat", list[msgspec.Raw])]))
+    names, = decoded_parts(path, [document.facsNames], list[str])
     try:
-        values = weight_table(document.weightMat, len(names))
+        values = stacked(decoded_parts(path, document.weightMat, list[float]), len(names))
         at = {name.lower(): i for i, name in enumerate(names)}
         for space in (A2F_68, ARKIT_52):
             known = [at.get(name.lower()) for name in space.columns]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from personare.errors import InputError
-from personare.export.reading import decoded_json, unreadable, weight_table
+from personare.export.reading import decoded_json, decoded_parts, stacked, unreadable
 from personare.export.rotations import matrices, poses, quaternions
 from personare.spaces import SPACES, Space
 from personare.store import atomic_path
@@ -74,40 +74,49 @@ def read(path):
     Raises:
         InputError: not such a file, damaged, or of a newer version.
     """
-    document = decoded_json(path, _document_type())
+    import msgspec
+
+    # Declared here, so that importing this module stays light.
+    document = decoded_json(path, msgspec.defstruct("Document", [
+        ("format", str), ("version", int), ("fps", float), ("space", str), ("names", msgspec.Raw),
+        ("frames", list[msgspec.Raw])]))
     if document.format != FORMAT or document.version != VERSION:
-        raise unreadable(path, f"{document.format} version {document.version}")
-    columns = tuple(document.names)
+        raise unreadable(path, f"{document.format[:80]} version {document.version}")
+    columns = tuple(next(decoded_parts(path, [document.names], list[str])))
+    heads = []
     try:
         space = SPACES.get(document.space)
         if space is None or space.columns != columns:
             space = Space(document.space, columns)
-        values = weight_table([frame.weights for frame in document.frames], len(columns))
-        return Motion(values, document.fps, space, _head_pose(document.frames))
+        frames = decoded_parts(path, document.frames, _frame_type())
+        values = stacked((_noted(frame, heads).weights for frame in frames), len(columns))
+        return Motion(values, document.fps, space, _head_pose(heads))
     except (InputError, ValueError) as error:
         raise unreadable(path, error) from error
 
 
-def _document_type():
+def _frame_type():
     import msgspec
 
-    # Declared here, so that importing this module stays light.
-    frame = msgspec.defstruct("Frame", [
+    return msgspec.defstruct("Frame", [
         ("time", float), ("weights", list[float]), ("head_rotation", tuple[float, float, float, float] | None, None),
         ("head_translation", tuple[float, float, float], (0.0, 0.0, 0.0))], gc=False)
-    return msgspec.defstruct("Document", [
-        ("format", str), ("version", int), ("fps", float), ("space", str), ("names", list[str]),
-        ("frames", list[frame])])
 
 
-def _head_pose(frames):
-    """(t, 4, 4) float32, or None where no frame has one."""
-    turned = sum(frame.head_rotation is not None for frame in frames)
+def _noted(frame, heads):
+    """The frame; its pose of the head is appended to a list."""
+    heads.append(None if frame.head_rotation is None else (*frame.head_rotation, *frame.head_translation))
+    return frame
+
+
+def _head_pose(heads):
+    """(t, 4, 4) float32 of tuples of quaternion and metres, or None where no frame has one."""
+    turned = len(heads) - heads.count(None)
     if not turned:
         return None
-    if turned < len(frames):
-        raise ValueError(f"a head rotation in {turned} of {len(frames)} frames")
-    rows = np.array([frame.head_rotation for frame in frames])
-    if np.abs(np.linalg.norm(rows, axis=1) - 1).max() > 1e-3:
+    if turned < len(heads):
+        raise ValueError(f"a head rotation in {turned} of {len(heads)} frames")
+    rows = np.array(heads)
+    if np.abs(np.linalg.norm(rows[:, :4], axis=1) - 1).max() > 1e-3:
         raise ValueError("a head rotation that is no unit quaternion")
-    return poses(matrices(rows), [frame.head_translation for frame in frames])
+    return poses(matrices(rows[:, :4]), rows[:, 4:])

@@ -1,5 +1,6 @@
 """What every reader does first: look at the size of a file before anything of it is taken into memory."""
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ from personare.errors import InputError
 
 # One hour of 60 fps curves is 59 MB as arrays and about 170 MB as text; three hours of either fit.
 LARGEST_BYTES = 512 << 20
-# JSON becomes lists of Python's own numbers, 32 bytes each. An hour at 60 fps is 94 MB, 13 million numbers and
-# at most 650 thousand lists; more than twice as much is refused before it is decoded.
-LARGEST_JSON_BYTES, _MOST_NUMBERS, _MOST_LISTS = 256 << 20, 32_000_000, 2_000_000
+# An hour of JSON at 60 fps is 94 MB and 216,000 frames; more than twice as much is refused before it is decoded.
+LARGEST_JSON_BYTES, _MOST_FRAMES = 256 << 20, 2_000_000
+# Frames are decoded one by one, so that Python's own lists and numbers, 32 bytes each, never stand for a whole file.
+# One frame, or the list of names, is 20 kB where it is large.
+_LARGEST_PART_BYTES = 1 << 20
 
 
 def checked_size(path, *, limit=LARGEST_BYTES):
@@ -53,7 +56,7 @@ def mentions(path, word):
 
 
 def decoded_json(path, kind):
-    """A file of JSON as an object of a msgspec type.
+    """A file of JSON as an object of a msgspec type; its large parts should be of type list[msgspec.Raw].
 
     Raises:
         InputError: no file, too large, no JSON, or not of that type.
@@ -62,26 +65,54 @@ def decoded_json(path, kind):
 
     try:
         content = checked_size(path, limit=LARGEST_JSON_BYTES).read_bytes()
-        if content.count(b",") > _MOST_NUMBERS or content.count(b"[") > _MOST_LISTS:
-            raise InputError(path, expected=f"at most {_MOST_NUMBERS:,} numbers in {_MOST_LISTS:,} lists",
-                             got="more", remedy="split a long take")
+        if content.count(b"[") + content.count(b"{") > 64 * _MOST_FRAMES:
+            raise unreadable(path, "more lists than any take has")
         return msgspec.json.decode(content, type=kind)
     except (OSError, msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
 
 
-def weight_table(rows, width):
-    """(t, width) float32 of t lists of numbers; too large ones become infinite.
+def decoded_parts(path, parts, kind):
+    """Iterator of the msgspec.Raw parts of a document, each decoded when it is asked for.
+
+    Args:
+        path: for messages.
+        parts: list of msgspec.Raw.
+        kind: msgspec type of each.
+
+    Raises:
+        InputError: too many, one too large, or one not of that type.
+    """
+    import msgspec
+
+    if len(parts) > _MOST_FRAMES:
+        raise unreadable(path, f"{len(parts):,} frames")
+    decoder = msgspec.json.Decoder(kind)
+    for part in parts:
+        if memoryview(part).nbytes > _LARGEST_PART_BYTES:
+            raise unreadable(path, f"{memoryview(part).nbytes >> 20} MB in one frame")
+        try:
+            yield decoder.decode(part)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise unreadable(path, error) from error
+
+
+def stacked(rows, width):
+    """(t, width) float32 of an iterator of t lists of numbers; too large ones become infinite.
 
     Raises:
         ValueError: a list has another length.
     """
-    table = np.array(rows, np.float64).reshape(len(rows), width)
-    with np.errstate(over="ignore"):
-        return table.astype(np.float32)
+    pieces = [np.zeros((0, width), np.float32)]
+    while block := list(islice(rows, 1024)):
+        with np.errstate(over="ignore"):
+            pieces.append(np.array(block, np.float64).reshape(len(block), width).astype(np.float32))
+    return np.concatenate(pieces)
 
 
 def unreadable(path, reason):
-    """An InputError that says why a file cannot be read as what it should be."""
+    """An InputError that says why a file cannot be read as what it should be; a reason that says so already is kept."""
+    if isinstance(reason, InputError) and reason.argument.startswith(str(path)):  # this file, or one in this folder
+        return InputError(reason.argument, expected=reason.expected, got=reason.got, remedy=reason.remedy)
     return InputError(path, expected="a complete file of this format", got=str(reason).rstrip("."),
                       remedy="export it again")

@@ -79,3 +79,20 @@ def from_yaw_pitch_roll(angles):
         ca * cc + sa * sb * sc, -ca * sc + sa * sb * cc, sa * cb,
         cb * sc, cb * cc, -sb,
         -sa * cc + ca * sb * sc, sa * sc + ca * sb * cc, ca * cb], axis=1).reshape(-1, 3, 3)
+
+
+def zyx(matrices):
+    """(t, 3) float64 angles x, y, z in radians of (t, 3, 3) rotations R = Rz Ry Rx, as fits of the Basel model use."""
+    m = np.asarray(matrices, np.float64)
+    return np.stack([np.arctan2(m[:, 2, 1], m[:, 2, 2]), np.arctan2(-m[:, 2, 0], np.hypot(m[:, 2, 1], m[:, 2, 2])),
+                     np.arctan2(m[:, 1, 0], m[:, 0, 0])], axis=1)
+
+
+def from_zyx(angles):
+    """(t, 3, 3) float64 rotations of (t, 3) angles x, y, z; the inverse of zyx."""
+    x, y, z = np.asarray(angles, np.float64).T
+    sx, cx, sy, cy, sz, cz = np.sin(x), np.cos(x), np.sin(y), np.cos(y), np.sin(z), np.cos(z)
+    return np.stack([
+        cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx,
+        sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx,
+        -sy, cy * sx, cy * cx], axis=1).reshape(-1, 3, 3)
