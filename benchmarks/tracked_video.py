@@ -93,7 +93,7 @@ def fast_share(gap):
 
 
 def compare(folder, model, articulation):
-    """Of each clip: name, seconds, r, lag s, loudness r, gap cm (tracked, ours), fast share, width r, width cm (both)."""
+    """Each clip: name, seconds, r, lag s, loudness r, gap cm (tracked, ours), fast share, width r, width cm (both)."""
     for name, track in tracks(folder):
         audio = sound_of(folder, name)
         if audio is None:

@@ -1,0 +1,198 @@
+"""PhoneLip of the built-in model beside what else turns speech into a mouth on a CPU.
+
+    python benchmarks/vox_peers.py --shared DIR [--model NAME]... [--phones PATH]
+
+Needs the package pocketsphinx (its wheel carries an English acoustic model) for three of the peers:
+
+- rhubarb: the rules of Rhubarb Lip Sync (benchmarks/rhubarb_rules.py) on the phones of the words pocketsphinx hears, as
+  its own English recogniser does; shapes A..X drawn as ARKit poses (personare.motion.poses), crossfaded over 60 ms.
+- rhubarb, phonetic: the same rules on pocketsphinx' phone loop, as its recogniser for other languages does.
+- viseme rules: dominance functions and closures (personare.learn.visemes) on the phone loop.
+- the rules with true phones: the same on the labels; a ceiling, not a peer.
+- loudness: the jaw follows the level. shut: the mouth stays closed.
+- previous vox: the bundle of commit 13e9edd, run by the code of that commit, from the repository's history.
+
+--phones keeps what pocketsphinx heard, as it takes about as long as the sound.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from rhubarb_rules import SHAPES, shapes_of
+from vox import loud_motion, shut_motion
+from vox_robustness import RATE_HZ, recordings
+
+import personare
+from personare.metrics import Utterance, phonelip
+from personare.motion.poses import POSES
+from personare.spaces import ARKIT_52
+from personare.types import Audio, Motion
+
+PREVIOUS = "13e9edd"
+SHAPE_HZ, CROSSFADE_S, PAUSE_S = 100, 0.06, 0.2
+ARPABET = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH",
+                     "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V",
+                     "W", "Y", "Z", "ZH"])
+# ARPABET -> our classes, where they differ; diphthongs are two phones, the first for three fifths.
+PAIRS = {"AY": ("A", "IH"), "AW": ("A", "UH"), "EY": ("E", "IH"), "OW": ("O", "UH"), "OY": ("AO", "IH")}
+OURS = {"IY": "I", "UW": "U", "HH": "H", "Y": "J"}
+
+
+def heard_phones(sound):
+    """List of (start, end, phone) of pocketsphinx' phone loop."""
+    import pocketsphinx
+
+    decoder = pocketsphinx.Decoder(allphone=pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"), lm=None, lw=2.0,
+                                   beam=1e-20, pbeam=1e-20, loglevel="FATAL")
+    return [(s.start_frame / 100, (s.end_frame + 1) / 100, s.word) for s in _decoded(decoder, sound)
+            if s.word in ARPABET]
+
+
+def heard_words(sound):
+    """List of (start, end, phone) of the words pocketsphinx hears, aligned to the sound utterance by utterance."""
+    import pocketsphinx
+
+    words = [(s.word, s.start_frame / 100, (s.end_frame + 1) / 100)
+             for s in _decoded(pocketsphinx.Decoder(loglevel="FATAL"), sound)]
+    utterances = [[]]
+    for word, start, end in words:
+        if word.startswith(("<", "[")):
+            utterances += [[]] if end - start >= PAUSE_S else []
+        else:
+            utterances[-1].append((word.partition("(")[0], start, end))
+    phones = []
+    for spoken in filter(None, utterances):
+        begin, stop = max(spoken[0][1] - 0.1, 0), spoken[-1][2] + 0.1
+        piece = sound[int(begin * RATE_HZ) : int(stop * RATE_HZ)]
+        phones += [(begin + a, begin + b, phone) for a, b, phone in _aligned(piece, [word for word, _, _ in spoken])]
+    return phones
+
+
+def _aligned(sound, words):
+    """(start, end, phone) of known words; of the phone loop where they cannot be aligned."""
+    import pocketsphinx
+
+    decoder = pocketsphinx.Decoder(lm=None, beam=1e-80, pbeam=1e-80, wbeam=1e-60, loglevel="FATAL")
+    try:
+        decoder.set_align_text(" ".join(words))
+        pauses = [(s.start_frame / 100, s.end_frame / 100) for s in _decoded(decoder, sound) if s.word[0] in "<["]
+        decoder.set_alignment()
+        _decoded(decoder, sound)
+        found = [(p.start / 100, (p.start + p.duration) / 100, p.name) for w in decoder.get_alignment() for p in w]
+    except RuntimeError:
+        return heard_phones(sound)
+    return [(start, _until(start, end, pauses), phone) for start, end, phone in found if phone in ARPABET]
+
+
+def _until(start, end, pauses):
+    """Where a phone ends once pauses inside it are left out; 30 ms at least."""
+    return min([max(a, start + 0.03) for a, _ in pauses if start < a < end], default=end)
+
+
+def _decoded(decoder, sound):
+    decoder.start_utt()
+    decoder.process_raw((np.clip(sound, -1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
+    decoder.end_utt()
+    return list(decoder.seg())
+
+
+def rhubarb_motion(phones, sound):
+    """Motion of Rhubarb's shapes."""
+    count = int(np.ceil(len(sound) / RATE_HZ * SHAPE_HZ))
+    poses = np.zeros((len(SHAPES), len(ARKIT_52)))
+    for i, shape in enumerate(SHAPES):
+        for column, weight in POSES["rhubarb-9"][shape].items():
+            poses[i, ARKIT_52.index(column)] = weight
+    drawn = poses[[SHAPES.index(shape) for shape in shapes_of(phones, count)]]
+    width = round(CROSSFADE_S * SHAPE_HZ) | 1
+    padded = np.pad(drawn, ((width // 2, width // 2), (0, 0)), mode="edge")
+    sums = np.cumsum(np.concatenate([np.zeros((1, drawn.shape[1])), padded]), axis=0)
+    return Motion((sums[width:] - sums[:-width]) / width, SHAPE_HZ, ARKIT_52)
+
+
+def rules_motion(phones, sound):
+    """Motion of dominance functions and closures on phones."""
+    from personare.learn.phones import PHONE_ID
+    from personare.learn.visemes import targets
+    from personare.motion.lips import arkit_from_curves, constrain
+
+    rows = []
+    for start, end, phone in phones:
+        turn = start + 0.6 * (end - start)
+        pair = PAIRS.get(phone)
+        rows += [(start, turn, pair[0]), (turn, end, pair[1])] if pair else [(start, end, OURS.get(phone, phone))]
+    rows = [row for row in rows if row[2] in PHONE_ID]
+    count = int(np.ceil(len(sound) / RATE_HZ * 60))
+    curves, gates, _ = targets([PHONE_ID[p] for _, _, p in rows], [s for s, _, _ in rows], [e for _, e, _ in rows],
+                               frame_count=count, rate_hz=60.0)
+    return Motion(arkit_from_curves(constrain(curves, gates)), 60, ARKIT_52)
+
+
+def previous_motions(takes):
+    """Motions of the model of an earlier commit, by its own code in a process of its own."""
+    root = Path(__file__).resolve().parents[1]
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        archive = subprocess.run(["git", "archive", PREVIOUS, "personare"], cwd=root, capture_output=True, check=True)
+        subprocess.run(["tar", "x", "-C", scratch], input=archive.stdout, check=True)
+        np.savez(scratch / "sounds.npz", **{f"s{i}": take[2] for i, take in enumerate(takes)})
+        code = ("import numpy as np, personare\nz = np.load('sounds.npz')\n"
+                "np.savez('motions.npz', **{k: personare.animate(personare.Audio(z[k], 16000), fps=60, "
+                "layers=personare.STILL).values for k in z.files})")
+        subprocess.run([sys.executable, "-c", code], cwd=scratch, check=True)
+        with np.load(scratch / "motions.npz") as file:
+            return [Motion(file[f"s{i}"], 60, ARKIT_52) for i in range(len(takes))]
+
+
+def heard(takes, path):
+    """{recording: {"phones": ..., "words": ...}} of pocketsphinx; kept at path where one is given."""
+    if path and path.is_file():
+        return json.loads(path.read_text())
+    found = {name: {"phones": heard_phones(sound), "words": heard_words(sound)} for name, _, sound, _ in takes}
+    if path:
+        path.write_text(json.dumps(found))
+    return found
+
+
+def line(name, takes, motions):
+    """Print one row."""
+    row = phonelip([Utterance(motion, labels, speaker)
+                    for motion, (_, speaker, _, labels) in zip(motions, takes, strict=True)])
+    print(f"{name:32s}{row['score']:7.3f}{row['closure_recall']:8.2f}{row['closure_precision']:7.2f}"
+          f"{row['closure_auc']:7.3f}{row['labiodental_auc']:7.3f}{row['round_auc']:7.3f}{row['open_auc']:7.3f}"
+          f"{row['rest']:7.2f}{row['gap_p95_cm']:7.2f}{row['share_above_12_hz']:7.3f}{row['closure_lag_ms']:7.0f}",
+          flush=True)
+
+
+def main():
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--shared", type=Path, required=True)
+    options.add_argument("--model", action="append", help="name or path of a bundle; several times for several")
+    options.add_argument("--phones", type=Path, help="json file that keeps what pocketsphinx heard")
+    options = options.parse_args()
+    takes = recordings(options.shared)
+    print(f"{'':32s}{'score':>7s}{'recall':>8s}{'prec.':>7s}{'AUC':>7s}{'f v':>7s}{'round':>7s}{'open':>7s}{'rest':>7s}"
+          f"{'p95':>7s}{'fast':>7s}{'lag':>7s}")
+    for model in options.model or ["vox"]:
+        line(model, takes, [personare.animate(Audio(sound, RATE_HZ), model=model, fps=60, layers=personare.STILL)
+                            for _, _, sound, _ in takes])
+    line("previous vox", takes, previous_motions(takes))
+    phones = heard(takes, options.phones)
+    line("viseme rules, heard phones", takes, [rules_motion(phones[name]["phones"], s) for name, _, s, _ in takes])
+    line("viseme rules, heard words", takes, [rules_motion(phones[name]["words"], s) for name, _, s, _ in takes])
+    line("rhubarb", takes, [rhubarb_motion(phones[name]["words"], s) for name, _, s, _ in takes])
+    line("rhubarb, phonetic", takes, [rhubarb_motion(phones[name]["phones"], s) for name, _, s, _ in takes])
+    line("loudness", takes, [Motion(loud_motion(sound), 30, ARKIT_52) for _, _, sound, _ in takes])
+    line("shut", takes, [Motion(shut_motion(sound), 30, ARKIT_52) for _, _, sound, _ in takes])
+    line("viseme rules, true phones", takes, [rules_motion(labels, sound) for _, _, sound, labels in takes])
+    line("rhubarb's rules, true phones", takes, [rhubarb_motion(labels, sound) for _, _, sound, labels in takes])
+
+
+if __name__ == "__main__":
+    main()
