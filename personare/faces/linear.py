@@ -107,17 +107,7 @@ class LinearFace(Face):
         Raises:
             InputError: the motion has a column that this face does not know.
         """
-        if motion.space.columns == self.space.columns:
-            return motion.values
-        known = {name: k for k, name in enumerate(self.space.columns)}
-        strange = [name for name in motion.space.columns if name not in known]
-        if strange:
-            raise InputError("motion", expected=f"columns of the space {self.space.name} of face '{self.name}'",
-                             got=f"{motion.space.name} with {', '.join(strange[:3])}",
-                             remedy="convert the motion first")
-        values = np.zeros((len(motion), len(self.space)), np.float32)
-        values[:, [known[name] for name in motion.space.columns]] = motion.values
-        return values
+        return weights_of(self, motion)
 
     def targets(self, motion):
         """The face and a motion as Targets: shapes and correctives with their weights in every frame."""
@@ -182,6 +172,24 @@ def _blended(values, shapes):
     for start in range(0, flat.shape[1], width):
         np.matmul(values, flat[:, start:start + width], out=blended[:, start:start + width])
     return blended.reshape(t, -1, 3)
+
+
+def weights_of(face, motion):
+    """(t, k) float32 values of a motion in the columns of a face; those that the motion does not have are 0.
+
+    Raises:
+        InputError: the motion has a column that the face does not know.
+    """
+    if motion.space.columns == face.space.columns:
+        return motion.values
+    known = {name: k for k, name in enumerate(face.space.columns)}
+    strange = [name for name in motion.space.columns if name not in known]
+    if strange:
+        raise InputError("motion", expected=f"columns of the space {face.space.name} of face '{face.name}'",
+                         got=f"{motion.space.name} with {', '.join(strange[:3])}", remedy="convert the motion first")
+    values = np.zeros((len(motion), len(face.space)), np.float32)
+    values[:, [known[name] for name in motion.space.columns]] = motion.values
+    return values
 
 
 def turned(vertices, pose, weight, pivot):
