@@ -81,7 +81,8 @@ def targets_of(kind):
     return {"eyeBlink_L": shapes["eyeBlinkLeft"], "eyeBlink_R": shapes["eyeBlinkRight"]}
 
 
-def write_character(path, *, kind="arkit", rename=str, vrm=None, clips="presets", split=False, matrix=False):
+def write_character(path, *, kind="arkit", rename=str, vrm=None, clips="presets", split=False, matrix=False,
+                    armature=False):
     """Write a character.
 
     Args:
@@ -92,6 +93,7 @@ def write_character(path, *, kind="arkit", rename=str, vrm=None, clips="presets"
         clips: of a VRM: "presets", or "perfect" for one clip for each ARKit shape as well.
         split: skin, inner mouth and eyes in meshes of their own, all with the same targets.
         matrix: the head's node has a matrix in place of translation and rotation.
+        armature: bones hang under a node that turns z up to y up and centimetres to metres, as some tools write it.
 
     Returns:
         Path.
@@ -102,11 +104,14 @@ def write_character(path, *, kind="arkit", rename=str, vrm=None, clips="presets"
     if kind == "jaw":
         bones["jaw"] = "head", None
         weights, places = _with_jaw(weights, places)
-    nodes, number = _skeleton(bones, places, turn, matrix)
+    lean = 0.01 * np.float32([[1, 0, 0], [0, 0, 1], [0, -1, 0]]) if armature else np.eye(3, dtype=np.float32)
+    nodes, number = _skeleton(bones, places, turn, matrix, lean)
     joints = [name for name in ("chest", "neck", "head", "leftEye", "rightEye", "jaw") if name in bones]
     binds = np.tile(np.eye(4, dtype=np.float32), (len(joints), 1, 1))
     for bind, joint in zip(binds, joints, strict=True):
-        bind[3, :3] = -_place(joint, bones, places) * turn
+        world = np.eye(4)
+        world[:3, :3], world[:3, 3] = lean, _place(joint, bones, places) * turn
+        bind[:] = np.linalg.inv(world).T
     document = {
         "asset": {"version": "2.0", "generator": "test"}, "scene": 0, "nodes": nodes, "meshes": [],
         "skins": [{"joints": [number[joint] for joint in joints],
@@ -125,6 +130,10 @@ def write_character(path, *, kind="arkit", rename=str, vrm=None, clips="presets"
                   {rename(name): step * turn for name, step in targets.items()})
     mesh_nodes = range(len(nodes) - len(groups), len(nodes))
     document["scenes"] = [{"nodes": [number["hips"], *mesh_nodes]}]
+    if armature:
+        nodes.append({"name": "Armature", "rotation": [-(0.5**0.5), 0.0, 0.0, 0.5**0.5], "scale": [0.01] * 3,
+                      "children": [number["hips"]]})
+        document["scenes"] = [{"nodes": [len(nodes) - 1, *mesh_nodes]}]
     spin = np.float32([[0, 0, 0, 1], [0, 0.1, 0, 0.995]])
     document["animations"] = [{"name": "idle", "channels": [{"sampler": 0, "target": {
         "node": number["spine"], "path": "rotation"}}], "samplers": [{
@@ -147,13 +156,14 @@ def _place(bone, bones, places):
     return np.float32(places.get(bone, bones[bone][1]))
 
 
-def _skeleton(bones, places, turn, matrix):
+def _skeleton(bones, places, turn, matrix, lean):
     """Nodes of the bones, and bone -> number."""
     number = {bone: i for i, bone in enumerate(bones)}
     nodes = []
     for bone, (parent, _) in bones.items():
         step = _place(bone, bones, places) - (0 if parent is None else _place(parent, bones, places))
-        node = {"name": f"J_{bone[0].upper()}{bone[1:]}", "translation": [float(x) for x in step * turn]}
+        step = np.linalg.solve(lean, step * turn)
+        node = {"name": f"J_{bone[0].upper()}{bone[1:]}", "translation": [float(x) for x in step]}
         if matrix and bone == "head":
             whole = np.eye(4)
             whole[3, :3] = node.pop("translation")

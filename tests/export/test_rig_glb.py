@@ -14,7 +14,8 @@ from personare.faces.rig import open_rig
 from personare.types import Take
 
 KINDS = {
-    "plain": {}, "split": {"split": True}, "files": {"suffix": ".gltf", "matrix": True}, "jaw": {"kind": "jaw"},
+    "plain": {}, "split": {"split": True}, "files": {"suffix": ".gltf", "matrix": True},
+    "jaw": {"kind": "jaw", "armature": True},
     "visemes": {"kind": "visemes"}, "vrm0": {"suffix": ".vrm", "kind": "vowels", "vrm": 0},
     "vrm1": {"suffix": ".vrm", "vrm": 1, "clips": "perfect"},
 }

@@ -15,6 +15,7 @@ from personare.types import Motion
 KINDS = {
     "arkit": {}, "sided": {"rename": lambda n: n.replace("Left", "_L").replace("Right", "_R"), "split": True},
     "files": {"suffix": ".gltf", "matrix": True}, "visemes": {"kind": "visemes"}, "jaw": {"kind": "jaw"},
+    "armature": {"kind": "jaw", "armature": True},
     "vrm0": {"suffix": ".vrm", "kind": "vowels", "vrm": 0}, "vrm1": {"suffix": ".vrm", "kind": "vowels", "vrm": 1},
     "vrm0 perfect": {"suffix": ".vrm", "vrm": 0, "clips": "perfect"},
     "vrm1 perfect": {"suffix": ".vrm", "vrm": 1, "clips": "perfect"},
