@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import personare
 from personare.errors import InputError
 from personare.motion.articulation import lip_gap_cm
 from personare.motion.emotion import Emotion, EmotionTrack, blend, emotion_of, pose_of, read_emotions
@@ -191,3 +192,15 @@ def test_other_spaces_pass_untouched_or_say_why():
     assert LayerStream(30.0, Layers()).apply(motion) is motion
     with pytest.raises(InputError, match="ARKit-52 shapes, got oculus-15"):
         LayerStream(30.0, Layers(), emotion="joy").apply(motion)
+
+
+def test_animate_takes_emotion_and_articulation(tmp_path, rng):
+    sound = personare.Audio((0.1 * rng.normal(size=16000) * np.sin(np.arange(16000) / 900)).astype(np.float32), 16000)
+    (tmp_path / "mood.csv").write_text("time,joy\n0,1\n")
+    plain, clear, happy, filed = (personare.animate(sound, layers=STILL, **options) for options in (
+        {}, {"articulation": 1.6}, {"emotion": "joy"}, {"emotion": tmp_path / "mood.csv"}))
+    assert happy.column("mouthSmileLeft").mean() > plain.column("mouthSmileLeft").mean() + 0.2
+    np.testing.assert_array_equal(filed.values, happy.values)
+    assert clear.column("jawOpen").max() > 1.3 * plain.column("jawOpen").max() > 0
+    np.testing.assert_array_equal(
+        personare.animate(sound, layers=STILL, emotion=personare.Emotion(()), articulation=1).values, plain.values)
