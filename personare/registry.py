@@ -230,7 +230,12 @@ def format_to_read(path):
     Raises:
         InputError: neither says so.
     """
-    return format_inside(path) or format_of(path)
+    known = format_inside(path)
+    if not known and Path(path).is_dir():
+        folders = [name for name in names("export") if row("export", name).folder and row("export", name).reader]
+        raise InputError(path, expected=f"a file, or a folder of {', '.join(folders)}", got="no file of theirs",
+                         remedy="see personare list formats")
+    return known or format_of(path)
 
 
 def format_inside(path):

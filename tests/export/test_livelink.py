@@ -9,7 +9,7 @@ import pytest
 
 from personare.errors import InputError
 from personare.export import livelink
-from personare.spaces import ARKIT_52, Space
+from personare.spaces import ARKIT_52, LIVELINK_61, Space
 from personare.types import Motion, Take
 
 # The first line of takes that the iPhone app recorded.
@@ -162,3 +162,39 @@ def test_bytes_that_are_no_text_give_one_clear_error(tmp_path):
     (tmp_path / "broken.csv").write_bytes(b"\xff\xfe\x00\x80" * 100)
     with pytest.raises(InputError, match=r"expected a complete file of this format, got 'utf-8' codec"):
         livelink.read(tmp_path / "broken.csv")
+
+
+def app_take(rng, count=40):
+    """Text of a take as the app writes it: float32 values with ten decimals, its own eye angles, 60 rows a second."""
+    values = rng.random((count, 61)).astype(np.float32) ** 3
+    values[:, 52:] -= np.float32(0.3)
+    rows = [f"11:59:59:{i:02d}.123,61," + ",".join(f"{value:.10f}" for value in row.astype(np.float64))
+            for i, row in enumerate(values)]
+    return APP_HEADER + "\n" + "\n".join(rows) + "\n"
+
+
+def test_a_take_of_the_app_comes_back_byte_for_byte(tmp_path, rng):
+    (tmp_path / "a.csv").write_text(app_take(rng))
+    motion = livelink.read_angles(tmp_path / "a.csv")
+    assert motion.space == LIVELINK_61
+    start_s = 11 * 3600 + 59 * 60 + 59 + 0.123 / 60
+    livelink.write(tmp_path / "b.csv", Take(motion, start_s=start_s))
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+
+
+def test_angles_and_poses_say_the_same(motion):
+    there = livelink.to_livelink(motion)
+    back = livelink.from_livelink(there)
+    assert np.array_equal(back.values, motion.values)
+    assert np.abs(back.head_pose[:, :3, :3] - motion.head_pose[:, :3, :3]).max() < 1e-6
+    assert there.column("headYaw").std() > 0.05
+
+
+def test_eyes_that_a_tool_wrote_as_angles_alone_become_weights():
+    angles = {"leftEyeYaw": 0.302, "leftEyePitch": -0.451, "rightEyeYaw": 0.302}
+    values = np.zeros((1, 61))
+    for name, angle in angles.items():
+        values[0, LIVELINK_61.index(name)] = angle
+    found = livelink.from_livelink(Motion(values, 30, LIVELINK_61))
+    looks = {name: value for name, value in zip(ARKIT_52.columns, found.values[0].tolist(), strict=True) if value}
+    assert looks == pytest.approx({"eyeLookInLeft": 0.5, "eyeLookUpLeft": 1.0, "eyeLookOutRight": 0.5})
