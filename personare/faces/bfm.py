@@ -15,6 +15,7 @@ import numpy as np
 from personare.arrays import checked
 from personare.errors import InputError
 from personare.faces.bundle import damaged, is_saved, read_card, write_arrays
+from personare.faces.cavity import with_cavity
 from personare.faces.linear import LinearFace
 from personare.faces.polygons import linear_light
 from personare.files.arrays import read_npz
@@ -116,13 +117,14 @@ def open_bfm(path, *, convention="deep3d", identity=None, texture=None):
         flip, space = np.float32([-1, 1, 1]), AUDIODVP_64
         rest, shapes, triangles = rest * flip, shapes * flip, triangles[:, ::-1]
     v = len(rest)
-    surface = Surface(triangles=triangles, uv=np.zeros((v, 2)), color=color, occlusion=np.ones(v), materials=(SKIN,),
-                      triangle_material=np.zeros(len(triangles)), weld=np.arange(v))
+    skin = Surface(triangles=triangles, uv=np.zeros((v, 2)), color=color, occlusion=np.ones(v), materials=(SKIN,),
+                   triangle_material=np.zeros(len(triangles)), weld=np.arange(v))
+    surface, source, offset = with_cavity(skin, np.arange(v), rest)
     if len(shapes) != len(space):
         raise InputError(path, expected=f"{len(space)} expressions", got=str(len(shapes)),
                          remedy="convert the model again")
-    return LinearFace(name="bfm", space=space, surface=surface, rest=rest, shapes=shapes,
-                      head_weight=np.ones(v), head_pivot=np.zeros(3))
+    return LinearFace(name="bfm", space=space, surface=surface, rest=rest[source] + offset,
+                      shapes=shapes[:, source], head_weight=np.ones(len(source)), head_pivot=np.zeros(3))
 
 
 def _coefficients(name, values, basis):

@@ -14,6 +14,7 @@ import numpy as np
 from personare.arrays import checked
 from personare.errors import InputError
 from personare.faces.bundle import damaged, is_saved, read_card, unpack_surface
+from personare.faces.cavity import with_cavity
 from personare.faces.polygons import SKIN, Polygons, checked_mesh, read_mesh_file, surface_of
 from personare.faces.skin import Skin, rigid, rotation_from_vector, skinned, world_from_joints
 from personare.files.arrays import read_npz
@@ -36,7 +37,8 @@ class FlameFace(Face):
     Args:
         name: such as "flame".
         space: its expression columns exp_000 …, then rotation vectors of neck, jaw and eyes, as in flame-100.
-        surface: its Surface of n >= v vertices; those behind the model's own v double them at uv seams.
+        surface: its Surface of n >= v vertices; those behind the model's own v
+            double them at uv seams and line the mouth.
         rest: (n, 3) float32 metres, with shape, without expression and pose.
         expressions: (e, n, 3) float32 metres a deviation.
         correctives: (36, n, 3) float32 metres for each element of the turned joints' rotations less the identity.
@@ -177,12 +179,12 @@ def _face(path, data, rest, moves):
     parents[(parents < 0) | (parents >= len(JOINTS))] = -1
     joints = regressor @ rest
     mesh = _mesh(path, rest, data["f"])
-    surface, source = surface_of(mesh, (SKIN,))
+    surface, source, offset = with_cavity(*surface_of(mesh, (SKIN,)), mesh.vertices)
     corrective = np.moveaxis(data["posedirs"], 2, 0)
     still = np.tile(np.eye(4, dtype=np.float32), (len(JOINTS), 1, 1))
     space = Space(f"flame-{len(moves)}", numbered("exp", len(moves)) + FLAME_POSES)
     return FlameFace(
-        name="flame", space=space, surface=surface, rest=rest[source], expressions=moves[:, source],
+        name="flame", space=space, surface=surface, rest=rest[source] + offset, expressions=moves[:, source],
         correctives=corrective[:, source], skin=Skin(parents, still, data["weights"][source]), joints=joints,
         joint_expressions=np.einsum("jv,evc->ejc", regressor, moves), head_weight=np.ones(len(source)),
         head_pivot=joints[0])

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from personare.errors import InputError
+from personare.faces.cavity import with_cavity
 from personare.faces.linear import LinearFace
 from personare.faces.names import named_shapes
 from personare.faces.polygons import Polygons, checked_mesh, read_polygons, surface_of, unit_of
@@ -41,9 +42,9 @@ def open_shapes(path, *, unit_m=None):
         raise InputError(path, expected=f"1 to {_MOST_SHAPES} shapes beside the neutral mesh", got=str(len(shapes)),
                          remedy="put one mesh file for each shape there, or open the mesh alone as template:PATH")
     unit = np.float32(unit_of(mesh.vertices) if unit_m is None else unit_m)
-    surface, source = surface_of(mesh)
+    surface, source, offset = with_cavity(*surface_of(mesh), mesh.vertices)
     space, moves = named_shapes(shapes, path.stem or "shapes")
-    rest = mesh.vertices[source] * unit
+    rest = (mesh.vertices[source] + offset) * unit
     weight, pivot = rigid_head(rest)
     return LinearFace(name=path.stem or "shapes", space=space, surface=surface, rest=rest,
                       shapes=moves[:, source] * unit, head_weight=weight, head_pivot=pivot)

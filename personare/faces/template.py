@@ -13,6 +13,7 @@ import numpy as np
 from personare.arrays import checked
 from personare.errors import InputError
 from personare.faces.bundle import damaged, read_card, unpack_surface
+from personare.faces.cavity import with_cavity
 from personare.faces.polygons import read_mesh_file, surface_of, unit_of
 from personare.faces.shapes import rigid_head
 from personare.files.arrays import read_npz
@@ -28,9 +29,11 @@ class VertexFace(Face):
     Args:
         name: such as "BIWI".
         space: offset_space(v).
-        surface: its Surface of n >= v vertices; those behind the template's own double them at uv seams.
+        surface: its Surface of n >= v vertices; those behind the template's own double them
+            at uv seams and line the mouth.
         template: (v, 3) float32 metres.
         source: (n,) int32, template vertex of each vertex of the surface.
+        offset: (n, 3) float32 metres from there; not 0 only behind the lips.
         head_weight: (n,) float32 in 0..1.
         head_pivot: (3,) float32 metres.
         unit_m: metres of one unit of the file the template came from.
@@ -41,6 +44,7 @@ class VertexFace(Face):
     surface: Surface
     template: np.ndarray
     source: np.ndarray
+    offset: np.ndarray
     head_weight: np.ndarray
     head_pivot: np.ndarray
     unit_m: float = 1.0
@@ -48,6 +52,7 @@ class VertexFace(Face):
     def __post_init__(self):
         n, v = len(self.surface.uv), len(self.space) // 3
         for name, shape, dtype in (("template", (v, 3), np.float32), ("source", (n,), np.int32),
+                                   ("offset", (n, 3), np.float32),
                                    ("head_weight", (n,), np.float32), ("head_pivot", (3,), np.float32)):
             object.__setattr__(self, name, checked(name, getattr(self, name), shape, dtype=dtype))
         if len(self.source) and not 0 <= self.source.min() <= self.source.max() < v:
@@ -56,7 +61,7 @@ class VertexFace(Face):
 
     def neutral(self):
         """(n, 3) float32 vertices at rest, metres."""
-        return self.template[self.source]
+        return self.template[self.source] + self.offset
 
     def mesh(self, motion):
         """Mesh of a Motion in this face's space.
@@ -67,7 +72,7 @@ class VertexFace(Face):
         if motion.space is not self.space and motion.space.columns != self.space.columns:
             raise InputError("motion", expected=f"the space {self.space.name} of face '{self.name}'",
                              got=motion.space.name, remedy="retarget the motion first")
-        vertices = (self.template + motion.values.reshape(len(motion), -1, 3))[:, self.source]
+        vertices = (self.template + motion.values.reshape(len(motion), -1, 3))[:, self.source] + self.offset
         if motion.head_pose is not None:
             turn, offset = motion.head_pose[:, :3, :3], motion.head_pose[:, None, :3, 3]
             posed = (vertices - self.head_pivot) @ np.swapaxes(turn, 1, 2) + self.head_pivot + offset
@@ -88,7 +93,7 @@ class VertexFace(Face):
     def packed(self):
         """Card and arrays for save_face."""
         return {"kind": "vertices", "unit_m": self.unit_m}, {
-            name: getattr(self, name) for name in ("template", "source", "head_weight", "head_pivot")}
+            name: getattr(self, name) for name in ("template", "source", "offset", "head_weight", "head_pivot")}
 
 
 def offset_space(count):
@@ -115,10 +120,11 @@ def open_template(path, *, unit_m=None):
         path = files[0]
     mesh = read_mesh_file(path)
     unit = float(unit_of(mesh.vertices) if unit_m is None else unit_m)
-    surface, source = surface_of(mesh)
+    surface, source, offset = with_cavity(*surface_of(mesh), mesh.vertices)
     template = mesh.vertices * np.float32(unit)
     weight, pivot = rigid_head(template[source])
-    return VertexFace(path.stem, offset_space(len(template)), surface, template, source, weight, pivot, unit)
+    return VertexFace(path.stem, offset_space(len(template)), surface, template, source, offset * np.float32(unit),
+                      weight, pivot, unit)
 
 
 def read_vertices(path):
@@ -129,7 +135,7 @@ def read_vertices(path):
     """
     card = read_card(path)
     try:
-        data = read_npz(path, ["template", "source", "head_weight", "head_pivot"])
+        data = read_npz(path, ["template", "source", "offset", "head_weight", "head_pivot"])
         return VertexFace(card["name"], offset_space(len(data["template"])), unpack_surface(path, card), **data,
                           unit_m=float(card["unit_m"]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
