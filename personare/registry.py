@@ -51,6 +51,7 @@ TABLES = {
         "mfcc": Row("personare.audio.mfcc:mfcc", "mel-frequency cepstral coefficients"),
         "pcen": Row("personare.audio.pcen:pcen", "mel energies behind a gain control per band"),
         "lpc": Row("personare.audio.lpc:lpc", "linear prediction, and FACEGOOD's images of it"),
+        "phones": Row("personare.audio.phones:phones", "posteriors of 42 phones of many languages"),
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),
@@ -217,11 +218,12 @@ def writes_folder(path):
 
 
 def all_formats():
-    """Names of the formats that any motion of ours can be written in: one file each, and nothing more to install."""
+    """Names of the formats that any motion of ours can be written in: one file each, of a size that hours may have, and
+    nothing more to install; no folders, and no vertices of every frame."""
     ours = ("", "arkit-52", "a2f-68")
     rows = {name: row("export", name) for name in names("export")}
     return tuple(name for name, row in rows.items()
-                 if not row.folder and not row.extra and row.space in ours and "vrm" not in row.needs)
+                 if not row.folder and not row.extra and row.carries != ("mesh",) and row.space in ours and "vrm" not in row.needs)
 
 
 def format_to_read(path):

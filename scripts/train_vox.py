@@ -6,11 +6,11 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 
 1. synthesise: speech with exact phone times from espeak-ng, flite and festival, about 14 hours, 10 minutes.
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
-   flemishguy by a first network, trained for a sixth of the time, against espeak-ng's phones of the text).
+   flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text).
 3. train: four networks at once on the same batches, augmented on the fly: two sizes, each with much and with little
    look-ahead; all but the first also imitate the first. SCRATCH/checkpoint.pt every 500 steps.
 4. export: for each network ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card,
-   to OUT/vox, OUT/vox-live, OUT/vox-small, OUT/vox-small-live; and OUT/phones, the phones of vox-small.
+   to OUT/vox, OUT/vox-live, OUT/vox-small, OUT/vox-small-live; and the first network's phones to OUT/phones.
 
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise.
 scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/ablate.py compares front ends.
@@ -58,6 +58,8 @@ HELD_OUT_EVERY = 25
 # Sizes are channels; a block looks that many of its two neighbours' taps ahead. See VoxConfig.
 DILATIONS = (1, 1, 2, 1, 2, 4, 8, 16)
 AHEAD, LIVE = (1, 1, 1, 1, 1, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0)
+# Names the phones: it aligns the recordings, and is a front end of its own.
+PHONES_NETWORK = VoxConfig(width=288, dilations=DILATIONS[:7], aheads=AHEAD[:7])
 NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
             "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE),
             "vox-small": VoxConfig(width=128, dilations=DILATIONS, aheads=AHEAD),
@@ -107,21 +109,21 @@ def synthesise(options, shards):
 
 
 def align(options, shards):
-    """Stage 2: phone times of the recordings."""
+    """Stage 2: phone times of the recordings; the network that found half of them."""
     corpus = options.data / "speech_cc0"
     run([sys.executable, HERE / "align_sphinx.py", "--corpus", corpus, "--speaker", "kathleen", "--shift", 0.005,
          "--out", shards / "cc0_kathleen.npz"], shards / "cc0_kathleen.npz")
     run([sys.executable, HERE / "recordings.py", "--corpus", corpus, "--speaker", "nathalie",
          "--out", shards / "cc0_nathalie.npz"], shards / "cc0_nathalie.npz")
-    first = options.start / "vox" / WEIGHTS if options.start else options.work / "first.safetensors"
-    speakers = [name for name in ("kerstin", "flemishguy") if not (shards / f"cc0_{name}.npz").exists()]
-    if speakers and not first.exists():
-        (network,) = fit({"vox": NETWORKS["vox"]}, options, options.minutes / 6, options.steps // 6)
+    first = options.start / "phones" / WEIGHTS if options.start else options.work / "first.safetensors"
+    if not first.exists():
+        (network,) = fit({"phones": PHONES_NETWORK}, options, options.minutes / 4, options.steps // 4)
         first.write_bytes(weights_bytes(network))
-    for speaker in speakers:
+    for speaker in ("kerstin", "flemishguy"):
         out = shards / f"cc0_{speaker}.npz"
         run([sys.executable, HERE / "align_network.py", "--corpus", corpus, "--speaker", speaker, "--weights", first,
              "--out", out], out)
+    return read_network(first)
 
 
 def transcribed_words(corpus, language):
@@ -190,7 +192,7 @@ def export(name, network, folder):
 
 
 def export_phones(network, folder):
-    """Stage 4: write the bundle of the phone front end, the same network with its phones as output."""
+    """Stage 4: write the bundle of the phone front end; 8 bits keep it below 2 MB."""
     import msgspec
 
     config = PhonesOptions(mel=MEL, frames_before=network.config.frames_before,
@@ -199,7 +201,7 @@ def export_phones(network, folder):
             "summary": "Speech in any language to posteriors of 42 phones, 60 rows a second.",
             "config": msgspec.to_builtins(config)}
     return write_bundle(folder / "phones", card=card, files={
-        GRAPH: onnx_bytes(Folded(network, phones=True), outputs=("phones",))})
+        GRAPH: onnx_bytes(Folded(network, phones=True), outputs=("phones",), bits=8), WEIGHTS: weights_bytes(network)})
 
 
 def main():
@@ -218,11 +220,11 @@ def main():
     shards = options.work / "shards"
     shards.mkdir(parents=True, exist_ok=True)
     synthesise(options, shards)
-    align(options, shards)
+    first = align(options, shards)
     networks = fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt")
     for name, network in zip(NETWORKS, networks, strict=True):
         print(f"wrote {export(name, network, options.out).folder}")
-    print(f"wrote {export_phones(networks[2], options.out).folder}")
+    print(f"wrote {export_phones(first, options.out).folder}")
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ class Sampler:
                     add_breath(sound[int(start * RATE_HZ) : int(end * RATE_HZ)], sound, rng)
             sound = degrade(sound, lambda: self._voices(sample_count), rng, self.augment)
             self._cut_recording(sound, times)
-        rows = LogMelStream(mel).push(sound)[: self.row_count]
+        rows = self.rows(sound, mel)[: self.row_count]
         if self.augment is not None:
             rows = warp_bands(rows, rng, self.augment)
         half_frame_s = 1 / self.mel.rate_hz
@@ -139,6 +139,10 @@ class Sampler:
             times[:, 0].astype(int), times[:, 1] / tempo - half_frame_s, times[:, 2] / tempo - half_frame_s,
             frame_count=keep.stop + self.frames_after, rate_hz=self.mel.rate_hz / 2)
         return rows, curves[keep], gates[keep], phones[keep], np.float32(1)
+
+    def rows(self, sound, mel):
+        """(r, c) float32 front end of (n,) float32 sound at 16 kHz, mel.rate_hz rows a second; log-mel here."""
+        return LogMelStream(mel).push(sound)
 
     def _cut_recording(self, sound, times):
         """Let some recordings begin or end within the item: digital silence before and after, noise between."""

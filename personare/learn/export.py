@@ -53,12 +53,13 @@ class Folded(nn.Module):
         return self.curves(x).transpose(1, 2), self.gates(x).transpose(1, 2)
 
 
-def onnx_bytes(folded, *, outputs=("curves", "gates"), row_count=301):
+def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
     """The graph as bytes: input "rows" (1, r, c), and outputs (1, t, d).
 
     Args:
         folded: a Folded network.
         outputs: names of what it gives, in order.
+        bits: of each large weight, 16 or 8; with 8 there is a scale for each output channel.
         row_count: rows of the example the graph is traced with.
     """
     import copy
@@ -72,7 +73,7 @@ def onnx_bytes(folded, *, outputs=("curves", "gates"), row_count=301):
         torch.onnx.export(folded, (torch.zeros(1, row_count, len(folded.mean)),), file, opset_version=OPSET,
                           dynamo=False, input_names=["rows"], output_names=list(outputs),
                           dynamic_axes={"rows": {1: "r"}, **{name: {1: "t"} for name in outputs}})
-    return _with_half_weights(file.getvalue())
+    return _with_short_weights(file.getvalue(), bits)
 
 
 def weights_bytes(network):
@@ -114,21 +115,29 @@ def read_network(path):
     return network.eval()
 
 
-def _with_half_weights(content):
-    """Store large weights in 16 bits, with a cast in front; runtimes fold the cast when they load."""
+def _with_short_weights(content, bits):
+    """Store large weights in 16 or 8 bits, with a cast in front; runtimes fold the cast when they load."""
     import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     model = onnx.load_from_string(content)
-    casts = []
+    nodes, scales = [], []
     for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > HALF_ABOVE:
-            name = tensor.name
-            half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half")
-            tensor.CopyFrom(half)
-            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) <= HALF_ABOVE:
+            continue
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if bits == 16:
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.short"))
+            nodes.append(helper.make_node("Cast", [f"{name}.short"], [name], to=TensorProto.FLOAT))
+            continue
+        scale = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True) / 127
+        tensor.CopyFrom(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{name}.short"))
+        scales.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
+        nodes.append(helper.make_node("Cast", [f"{name}.short"], [f"{name}.whole"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [f"{name}.whole", f"{name}.scale"], [name]))
+    model.graph.initializer.extend(scales)
+    nodes += model.graph.node
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     onnx.checker.check_model(model)

@@ -30,6 +30,7 @@ class TrainOptions:
         weight_decay: of AdamW.
         average: decay of the running mean of the weights, which is what is kept.
         half_precision: bfloat16 for the convolutions; three times faster on processors that have it.
+        imitate: whether networks after the first learn from its answers too.
         threads: of torch; the process that makes batches comes on top.
         seed: of weights and batches.
     """
@@ -41,19 +42,21 @@ class TrainOptions:
     weight_decay: float = 0.02
     average: float = 0.998
     half_precision: bool = True
+    imitate: bool = True
     threads: int = 1
     seed: int = 0
 
 
-def train(networks, make_sampler, options, *, checkpoint=None, report=None):
+def train(networks, make_sampler, options, *, teacher=None, checkpoint=None, report=None):
     """Train networks in place and return them with averaged weights, in evaluation mode.
 
     Args:
         networks: list of Vox, or of anything with the same outputs; those after the first learn from the labels
-            and from the first network's answers alike.
+            and, with options.imitate, from the first network's answers alike.
         make_sampler: called with a seed, in another process; returns a data.Sampler whose context covers that of
             every network.
         options: TrainOptions.
+        teacher: a trained network that all of them imitate in place of the first.
         checkpoint: Path to save to every 500 steps and to resume from; None for neither.
         report: called with (step, seconds, [mean loss of each network against the labels]) every 50 steps.
 
@@ -67,11 +70,12 @@ def train(networks, make_sampler, options, *, checkpoint=None, report=None):
     batches = _batches(make_sampler, options, first=step)
     begin, losses = time.monotonic() - before_s, []
     while (progress := _progress(step, time.monotonic() - begin, options)) < 1:
-        batch, teacher = next(batches), None
+        batch = next(batches)
+        example = _predicted(teacher, batch, options) if teacher else None
         losses.append([])
         for learner in learners:
-            predicted, loss = learner.step(batch, teacher, progress)
-            teacher = predicted if teacher is None else teacher
+            predicted, loss = learner.step(batch, example, progress)
+            example = predicted if example is None and options.imitate else example
             losses[-1].append(loss)
         step += 1
         for learner in learners:
@@ -98,16 +102,14 @@ class _Learner:
         self.optimiser = torch.optim.AdamW(network.parameters(), weight_decay=options.weight_decay)
         self.averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
 
-    def step(self, batch, teacher, progress):
-        """Learn from one Batch, and from a teacher's outputs for it or None; own outputs and loss on the labels."""
-        rows, curves, gates, phones, trust = (torch.from_numpy(np.ascontiguousarray(array)) for array in (
-            own_rows(batch, self.network.config), batch.curves, batch.gates, batch.phones, batch.phone_weight))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.half_precision):
-            predicted = self.network(rows)
-        predicted = tuple(part.float() for part in predicted)
+    def step(self, batch, example, progress):
+        """Learn from one Batch, and from another's outputs for it or None; own outputs and loss on the labels."""
+        curves, gates, phones, trust = (torch.from_numpy(array) for array in (
+            batch.curves, batch.gates, batch.phones, batch.phone_weight))
+        predicted = _predicted(self.network, batch, self.options)
         loss = on_labels = vox_loss(predicted, curves, gates, phones, trust)
-        if teacher is not None:
-            loss = 0.5 * on_labels + 0.5 * imitation_loss(predicted, teacher)
+        if example is not None:
+            loss = 0.5 * on_labels + 0.5 * imitation_loss(predicted, example)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * _schedule(progress)
         self.optimiser.zero_grad(set_to_none=True)
@@ -127,6 +129,14 @@ class _Learner:
         """What a checkpoint keeps."""
         return {"network": self.network.state_dict(), "averaged": self.averaged,
                 "optimiser": self.optimiser.state_dict()}
+
+
+def _predicted(network, batch, options):
+    """(curves, gates, phones) of a network for a Batch, in 32 bits; without gradients where it is not being trained."""
+    rows = torch.from_numpy(np.ascontiguousarray(own_rows(batch, network.config)))
+    half = torch.autocast("cpu", torch.bfloat16, enabled=options.half_precision)
+    with torch.set_grad_enabled(network.training), half:
+        return tuple(part.float() for part in network(rows))
 
 
 def own_rows(batch, config):

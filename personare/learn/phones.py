@@ -46,6 +46,16 @@ def from_arpabet(symbol):
     return (symbol,) if symbol in PHONE_ID else ()
 
 
+# What a class is called where labels are in ARPABET; the others keep their names.
+_TO_ARPABET = {"I": "IY", "E": "EY", "A": "AA", "O": "OW", "U": "UW", "X": "K", "H": "HH", "J": "Y", "AX": "AH",
+               "Y": "UY"}
+
+
+def to_arpabet(phone):
+    """The ARPABET symbol nearest to a class, for scores that sort phones by it."""
+    return _TO_ARPABET.get(phone, phone)
+
+
 def from_ipa(symbol):
     """Classes of one IPA symbol or cluster; marks of stress, length, tone and voicing are ignored.
 

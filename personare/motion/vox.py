@@ -20,6 +20,7 @@ from personare.motion.session import Pipeline, Session
 from personare.store import read_bundle
 
 GRAPH = "model.onnx"
+_PARTS_LIPS = np.array([name in ("jawOpen", "mouthLowerDown", "mouthUpperUp") for name in CURVES])
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class VoxOptions:
         smoothing: weights of neighbouring frames against jitter, the earliest first; they sum to 1.
         smoothing_after: how many of them lie after the frame itself.
         amplitude: factor on the free curves.
+        opening: further factor on those that part the lips, so that they open as far as tracked ones do.
     """
 
     mel: MelOptions
@@ -44,6 +46,7 @@ class VoxOptions:
     smoothing: tuple[float, ...] = (1.0,)
     smoothing_after: int = 0
     amplitude: float = 1.0
+    opening: float = 1.0
 
 
 class Vox:
@@ -115,7 +118,7 @@ def decode(outputs, *, options):
     curves, logits = outputs[:, : len(CURVES)], outputs[:, len(CURVES) :]
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
     gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
-    free = np.clip(curves * np.float32(options.amplitude), 0, 1)
+    free = np.clip(curves * (options.amplitude * np.where(_PARTS_LIPS, options.opening, 1)).astype(np.float32), 0, 1)
     mouth = constrain(free, gates)
     count = len(mouth) - len(options.smoothing) + 1
     smooth = sum(np.float32(weight) * mouth[i : i + count] for i, weight in enumerate(options.smoothing))

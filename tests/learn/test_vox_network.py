@@ -9,7 +9,7 @@ pytest.importorskip("onnx", reason="export needs the extra personare[learn]")
 from personare.assets import builtin_path  # noqa: E402
 from personare.errors import AssetError  # noqa: E402
 from personare.learn.data import Batch  # noqa: E402
-from personare.learn.export import Folded, onnx_bytes, read_network, weights_bytes  # noqa: E402
+from personare.learn.export import HALF_ABOVE, Folded, onnx_bytes, read_network, weights_bytes  # noqa: E402
 from personare.learn.loop import TrainOptions, own_rows, train  # noqa: E402
 from personare.learn.nets.vox import Vox, VoxConfig  # noqa: E402
 from personare.motion.vox import open_vox  # noqa: E402
@@ -80,18 +80,35 @@ def test_a_student_with_less_context_sees_its_own_rows_and_learns_too():
     assert losses[-1][1] < 0.4 * losses[0][1]
 
 
-def test_phones_are_given_as_posteriors():
+def test_a_teacher_is_imitated_and_left_as_it_was():
+    teacher, student = Vox(CONFIG).eval(), Vox(CONFIG)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    losses = {}
+    for name, example in (("alone", None), ("taught", teacher)):
+        torch.manual_seed(0)
+        student = Vox(CONFIG)
+        train([student], Toy, TrainOptions(steps=50, batch_size=4, half_precision=False), teacher=example,
+              report=lambda step, seconds, loss, name=name: losses.update({name: loss[0]}))
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+    # A teacher that knows nothing is in the way.
+    assert losses["taught"] > losses["alone"]
+
+
+@pytest.mark.parametrize(("bits", "near"), [(16, 1e-3), (8, 2e-2)])
+def test_phones_are_given_as_posteriors(bits, near):
     import onnxruntime
 
     network = Vox(CONFIG).eval()
-    graph = onnx_bytes(Folded(network, phones=True), outputs=("phones",))
+    graph = onnx_bytes(Folded(network, phones=True), outputs=("phones",), bits=bits)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     rows = np.random.default_rng(0).normal(size=(1, 2 * (5 + CONTEXT) + 1, 8)).astype(np.float32)
     (phones,) = session.run(None, {"rows": rows})
     with torch.no_grad():
         expected = network(torch.from_numpy(rows))[2].softmax(2)
-    np.testing.assert_allclose(phones, expected, atol=1e-3)
+    np.testing.assert_allclose(phones, expected, atol=near)
     np.testing.assert_allclose(phones.sum(2), 1, atol=1e-5)
+    large = sum(value.numel() for value in network.parameters() if value.numel() > HALF_ABOVE)
+    assert len(graph) < large * bits / 8 + 20_000
 
 
 def test_the_graph_equals_the_network():
