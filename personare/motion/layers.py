@@ -30,6 +30,8 @@ QUICK_SHARE, QUICK_HZ = 0.14, 2.4
 HEAD_SHIFT_M, SHIFT_HZ = 0.003, 0.23
 NOD_RAD = np.radians(3.0)
 BROW_RAISE = 0.5
+# An expression makes way for speech within the first, and comes back to itself within the second.
+TALK_S = (0.12, 0.7)
 # Sound may run ahead of a frame by this much, where the model has heard it anyway: nods then meet their accent.
 MOST_LEAD_S = 0.10
 BLINK = ("eyeBlinkLeft", "eyeBlinkRight")
@@ -86,7 +88,7 @@ class LayerStream:
         self._track = EmotionTrack(emotion_of(emotion))
         self._voice = None if rate_hz is None else VoiceStream(rate_hz, fps, min(lead_s, MOST_LEAD_S))
         self._frame, self._mouth = 0, 0.0
-        self._phase = 0.0
+        self._phase, self._talk = 0.0, 0.0
         self._accents = Accents(np.random.default_rng([layers.seed, 3]), fps)
         self._blinks = Blinks(np.random.default_rng([layers.seed, 1]), max(layers.blink, 0.01))
         self._gaze = Gaze(np.random.default_rng([layers.seed, 2]))
@@ -136,10 +138,10 @@ class LayerStream:
         self._frame += len(motion)
         strengths = self._track.strengths(time_s)
         manner = manners(strengths)
-        activity, nod, brow, lid, look = self._follow(time_s, motion.columns(MOUTH).sum(axis=1), manner)
+        activity, nod, brow, lid, talk, look = self._follow(time_s, motion.columns(MOUTH).sum(axis=1), manner)
         motion = articulate(motion, np.clip(self._articulation * manner.articulation, 0.3, 2))
         if strengths.any():
-            motion = blend(motion, pose_of(strengths, time_s, seed=self.layers.seed, activity=activity))
+            motion = blend(motion, pose_of(strengths, time_s, seed=self.layers.seed, activity=talk))
         return motion if still else self._alive(motion, time_s, manner, activity, nod, brow, lid, look)
 
     def _alive(self, motion, time_s, manner, activity, nod, brow, lid, look):
@@ -163,8 +165,11 @@ class LayerStream:
         return motion
 
     def _follow(self, time_s, mouth, manner):
-        """Activity, nod, brow, lid (t,) and gaze (t, 2) of each frame, from the past alone."""
-        rows, look = np.empty((4, len(mouth))), np.zeros((len(mouth), 2))
+        """Activity, nod, brow, lid, talk (t,) and gaze (t, 2) of each frame, from the past alone.
+
+        Talk is activity that begins at once and ends slowly, so that syllables do not shake an expression.
+        """
+        rows, look = np.empty((5, len(mouth))), np.zeros((len(mouth), 2))
         heard = None if self._voice is None else self._voice.frames(len(mouth))
         fast = 1 - np.exp(-1 / self.fps / 0.08)
         for i, (now_s, open_now) in enumerate(zip(time_s.tolist(), mouth.tolist(), strict=True)):
@@ -178,8 +183,13 @@ class LayerStream:
                 found = self._accents.voice(now_s, heard[0][i], heard[1][i])
             rows[:3, i] = found
             rows[3, i] = self._blinks.lid(now_s, found[0], manner.blinks[i])
+            rows[4, i] = self._talking(found[0])
             look[i] = self._gaze.direction(now_s, found[0])
         return *rows, look
+
+    def _talking(self, activity):
+        self._talk += (1 - np.exp(-1 / self.fps / TALK_S[int(activity < self._talk)])) * (activity - self._talk)
+        return self._talk
 
     def _head_angles(self, time_s, manner, activity, nod):
         """(t, 3) yaw, pitch, roll in radians; pitch is positive downwards."""
