@@ -200,14 +200,57 @@ def test_a_take_without_face_or_of_another_space_is_refused(take, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_khronos_validator_finds_nothing(take, tmp_path):
+def test_the_khronos_validator_finds_nothing(take, tmp_path, monkeypatch):
     if not (shutil.which("node") and (NODE / "node_modules" / "gltf-validator").is_dir()):
         pytest.skip("needs node and `npm install` in tests/export/node")
     still = replace(take.motion.frames(0, 1), head_pose=None)
     for name, motion in (("moving", take.motion), ("still", still), ("empty", take.motion.frames(0, 0))):
         glb.write(tmp_path / f"{name}.glb", replace(take, motion=motion))
+    monkeypatch.setattr(glb_shapes, "LARGEST_PLAIN", 1000)
+    glb.write(tmp_path / "packed.glb", take)
     paths = sorted(map(str, tmp_path.glob("*.glb")))
     done = subprocess.run(["node", NODE / "validate.mjs", *paths], capture_output=True, text=True, check=True)
     found = {Path(path).stem: (r["errors"], r["warnings"], r["messages"])
              for path, r in json.loads(done.stdout).items()}
     assert {name: result[:2] for name, result in found.items()} == dict.fromkeys(found, (0, 0)), found
+
+
+def test_large_textures_are_jpeg_and_those_with_holes_are_masks(take, tmp_path, rng):
+    small = take.face.surface
+    large = np.full((600, 600, 3), 128, np.uint8)
+    sheet = rng.integers(0, 256, (8, 6, 4), np.uint8)
+    first, unused, last = small.materials
+    looks = (replace(first, texture=lambda: large), unused, replace(last, texture=sheet, two_sided=True))
+    face = replace(take.face, surface=replace(small, materials=looks))
+    glb.write(tmp_path / "a.glb", replace(take, face=face))
+    document = Document(tmp_path / "a.glb")
+    assert [image["mimeType"] for image in document.json["images"]] == ["image/jpeg", "image/png"]
+    solid, masked = document.json["materials"]
+    assert "alphaMode" not in solid
+    assert (masked["alphaMode"], masked["doubleSided"]) == ("MASK", True)
+    import av
+
+    content = document.view(document.json["images"][1]["bufferView"], np.uint8).tobytes()
+    decoder = av.CodecContext.create("png", "r")
+    frame = [*decoder.decode(av.Packet(content)), *decoder.decode(None)][0]
+    assert np.array_equal(frame.to_ndarray(format="rgba"), sheet)
+
+
+def test_a_texture_that_materials_share_is_written_once(take, tmp_path):
+    texture = np.full((4, 4, 3), 200, np.uint8)
+    looks = tuple(replace(material, texture=lambda: texture) for material in take.face.surface.materials)
+    face = replace(take.face, surface=replace(take.face.surface, materials=looks))
+    glb.write(tmp_path / "a.glb", replace(take, face=face))
+    document = Document(tmp_path / "a.glb")
+    assert len(document.json["images"]) == 1
+    assert {m["pbrMetallicRoughness"]["baseColorTexture"]["index"] for m in document.json["materials"]} == {0}
+
+
+def test_a_scanned_head_with_all_its_shapes_takes_less_than_6_mb(shared, motion, tmp_path, khronos):
+    from personare.faces.ict import open_ict
+
+    face = open_ict(shared / "data" / "ict_facekit" / "ict_facekit.npz")
+    glb.write(tmp_path / "ict.glb", Take(motion, face=face))
+    assert (tmp_path / "ict.glb").stat().st_size < 6_000_000
+    (errors, warnings, messages), = khronos([tmp_path / "ict.glb"]).values()
+    assert (errors, warnings) == (0, 0), messages
