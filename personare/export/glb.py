@@ -16,6 +16,7 @@ import struct
 import numpy as np
 
 from personare.errors import InputError, OutputError
+from personare.export.glb_shapes import EXTENSION, pack_shapes
 from personare.export.gltf_buffer import ELEMENTS, Buffer
 from personare.export.jpeg import jpeg
 from personare.export.normals import vertex_normals
@@ -23,10 +24,6 @@ from personare.export.png import png
 from personare.export.rotations import quaternions
 from personare.store import atomic_path
 
-# Displacements below this are dropped; 52 of them at once still stay under 10 micrometres.
-SMALLEST_SHIFT_M = 1e-7
-# A change of a normal below this (0.6 degrees) cannot be seen and is dropped.
-SMALLEST_TILT = 1e-2
 # Reflectance that glTF materials have without an extension.
 _GLTF_SPECULAR = 0.04
 # A texture with holes shows where it is more opaque than this: thin hairs stay.
@@ -105,6 +102,10 @@ def _document(name, face, targets, buffer):
     inverse_binds = np.tile(np.eye(4, dtype=np.float32), (2, 1, 1))
     inverse_binds[1, 3, :3] = -face.head_pivot  # Columns first, as glTF stores matrices.
     materials, textures = _materials([face.surface.materials[i] for i in used], buffer)
+    primitives, packed = _primitives(face, targets.shapes, used, buffer)
+    if packed:
+        textures["extensionsUsed"] = [*textures.get("extensionsUsed", ()), EXTENSION]
+        textures["extensionsRequired"] = [EXTENSION]
     return {
         "asset": {"version": "2.0", "generator": "personare"},
         "scene": 0,
@@ -114,7 +115,7 @@ def _document(name, face, targets, buffer):
                   {"name": "head", "translation": pivot}],
         "skins": [{"joints": [ROOT_NODE, HEAD_NODE], "skeleton": ROOT_NODE,
                    "inverseBindMatrices": buffer.add(inverse_binds.reshape(2, 16), "MAT4")}],
-        "meshes": [{"name": face.name, "primitives": _primitives(face, targets.shapes, used, buffer),
+        "meshes": [{"name": face.name, "primitives": primitives,
                     "weights": [0.0] * len(targets.names),
                     "extras": {"targetNames": list(targets.names)}}],
         "materials": materials, **textures}
@@ -124,7 +125,7 @@ MESH_NODE, ROOT_NODE, HEAD_NODE = range(3)
 
 
 def _primitives(face, shapes, used, buffer):
-    """One primitive for each material, with the vertices that it uses and no others."""
+    """One primitive for each material, with the vertices that it uses and no others; whether targets are packed."""
     surface = face.surface
     normals = vertex_normals(face.rest, surface.triangles, surface.weld)
     parts = []
@@ -136,18 +137,25 @@ def _primitives(face, shapes, used, buffer):
             "attributes": _attributes(face, normals, vertices, buffer),
             "indices": buffer.add(corners.reshape(-1).astype(index_type), "SCALAR", target=ELEMENTS),
             "material": slot, "targets": []}))
-    for shape in shapes:
-        tilts = _tilts(face.rest + shape, normals, surface) if np.any(shape) else np.zeros_like(shape)
-        for vertices, primitive in parts:
-            primitive["targets"].append({
-                "POSITION": buffer.add_sparse(shape[vertices], SMALLEST_SHIFT_M, bounds=True),
-                "NORMAL": buffer.add_sparse(tilts[vertices], SMALLEST_TILT)})
-    return [primitive for _, primitive in parts]
+    tilts = np.zeros(shapes.shape, np.float32)
+    for tilt, shape in zip(tilts, shapes, strict=True):
+        tilt[:] = _tilts(face.rest, shape, normals, surface)
+    packed = pack_shapes(shapes, tilts)
+    for vertices, primitive in parts:
+        primitive["targets"] = [packed.add(buffer, shape, vertices) for shape in range(len(shapes))]
+    return [primitive for _, primitive in parts], packed.packed
 
 
-def _tilts(vertices, rest_normals, surface):
-    """(v, 3) float32 change of the normals from rest to a shape."""
-    return vertex_normals(vertices, surface.triangles, surface.weld) - rest_normals
+def _tilts(rest, shape, rest_normals, surface):
+    """(v, 3) float32 change of the normals from rest to a shape; only what lies about its vertices is computed."""
+    corners, tilts = surface.weld[surface.triangles], np.zeros_like(rest)
+    turned = np.zeros(len(rest), bool)
+    turned[corners[shape.any(axis=1)[surface.triangles].any(axis=1)]] = True
+    around, at = turned[corners].any(axis=1), turned[surface.weld]
+    if at.any():
+        normals = vertex_normals(rest + shape, surface.triangles[around], surface.weld)
+        tilts[at] = normals[at] - rest_normals[at]
+    return tilts
 
 
 def _attributes(face, normals, vertices, buffer):
@@ -163,19 +171,20 @@ def _attributes(face, normals, vertices, buffer):
         "COLOR_0": buffer.add(color, "VEC3", vertex=True),
         "TEXCOORD_0": buffer.add(uv.astype(np.float32), "VEC2", vertex=True),
         "JOINTS_0": buffer.add(joints, "VEC4", vertex=True),
-        "WEIGHTS_0": buffer.add(weights, "VEC4", vertex=True)}
+        "WEIGHTS_0": buffer.add(weights, "VEC4", vertex=True, shares=True)}
 
 
 def _skinning(head_weight):
-    """(v, 4) uint8 joints and (v, 4) float32 weights: root and head share each vertex."""
+    """(v, 4) uint8 joints and (v, 4) uint16 weights in steps of 1 / 65535: root and head share each vertex."""
     head = np.clip(head_weight, 0, 1).astype(np.float32)
     joints = np.zeros((len(head), 4), np.uint8)
-    weights = np.zeros((len(head), 4), np.float32)
+    weights = np.zeros((len(head), 4), np.uint16)
+    share = np.rint(head * 65535).astype(np.uint16)
     # A joint without weight has to be joint 0, so a vertex that follows the head alone names it first.
-    alone = head == 1
-    joints[alone, 0] = joints[(head > 0) & ~alone, 1] = 1
-    weights[:, 0] = np.where(alone, 1, 1 - head)
-    weights[:, 1] = np.where(alone, 0, head)
+    alone = share == 65535
+    joints[alone, 0] = joints[(share > 0) & ~alone, 1] = 1
+    weights[:, 0] = np.where(alone, 65535, 65535 - share)
+    weights[:, 1] = np.where(alone, 0, share)
     return joints, weights
 
 

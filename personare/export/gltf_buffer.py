@@ -3,7 +3,7 @@
 import numpy as np
 
 VERTICES, ELEMENTS = 34962, 34963
-_COMPONENT = {"uint8": 5121, "uint16": 5123, "uint32": 5125, "float32": 5126}
+_COMPONENT = {"int8": 5120, "uint8": 5121, "int16": 5122, "uint16": 5123, "uint32": 5125, "float32": 5126}
 _WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
@@ -31,7 +31,7 @@ class Buffer:
         self.size += len(content) + -len(content) % 4
         return len(self._views) - 1
 
-    def add(self, array, kind, *, bounds=False, vertex=False, target=None):
+    def add(self, array, kind, *, bounds=False, vertex=False, target=None, shares=False):
         """Number of a new accessor.
 
         Args:
@@ -40,17 +40,18 @@ class Buffer:
             bounds: say the smallest and largest value, as positions and times must.
             vertex: it is a vertex attribute.
             target: what else the buffer view is for.
+            shares: whole numbers stand for shares of the largest one, as weights do.
         """
         rows = np.ascontiguousarray(array).reshape(-1, _WIDTH[kind])
         fields = {"target": VERTICES} if vertex else {"target": target} if target else {}
-        entry = {"bufferView": self.add_bytes(rows, **fields), **_description(rows, kind)}
+        entry = {"bufferView": self.add_bytes(rows, **fields), **_description(rows, kind, shares)}
         return self._append(entry | (_bounds(rows) if bounds else {}))
 
     def add_sparse(self, rows, threshold, *, bounds=False):
         """Number of a VEC3 accessor that is zero but for the rows with a component above a threshold.
 
         Args:
-            rows: (n, 3) float32.
+            rows: (n, 3) float32, or int8 or int16 for steps of 1 / 127 or 1 / 32767 (KHR_mesh_quantization).
             threshold: rows no larger than this count as zero.
             bounds: say the smallest and largest value.
         """
@@ -64,15 +65,15 @@ class Buffer:
             "indices": {"bufferView": self.add_bytes(index), "componentType": _COMPONENT[index.dtype.name]},
             "values": {"bufferView": self.add_bytes(values)}}}
         if bounds:
-            with_zero = values if len(where) == len(rows) else np.vstack([values, np.zeros((1, 3), np.float32)])
+            with_zero = values if len(where) == len(rows) else np.vstack([values, np.zeros((1, 3), rows.dtype)])
             entry |= _bounds(with_zero)
         return self._append(entry)
 
     def _zeros(self, rows, bounds):
         """One accessor for all targets of one length that move nothing."""
-        key = len(rows), bounds
+        key = len(rows), bounds, rows.dtype
         if key not in self._nothing:
-            entry = _description(rows, "VEC3") | (_bounds(np.zeros((1, 3), np.float32)) if bounds else {})
+            entry = _description(rows, "VEC3") | (_bounds(np.zeros((1, 3), rows.dtype)) if bounds else {})
             self._nothing[key] = self._append(entry)
         return self._nothing[key]
 
@@ -81,8 +82,9 @@ class Buffer:
         return len(self._accessors) - 1
 
 
-def _description(rows, kind):
-    return {"componentType": _COMPONENT[rows.dtype.name], "count": len(rows), "type": kind}
+def _description(rows, kind, shares=False):
+    steps = {"normalized": True} if shares or rows.dtype.kind == "i" else {}
+    return {"componentType": _COMPONENT[rows.dtype.name], "count": len(rows), "type": kind, **steps}
 
 
 def _bounds(rows):

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.export import glb
+from personare.export import glb, glb_shapes
 from personare.faces.linear import Corrective
 from personare.types import Motion, Take
 
 NODE = Path(__file__).parent / "node"
-DTYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
+DTYPES = {5120: np.int8, 5122: np.int16, 5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
@@ -53,7 +53,7 @@ class Document:
         if "min" in entry:
             assert entry["min"] == rows.min(axis=0).tolist()
             assert entry["max"] == rows.max(axis=0).tolist()
-        return rows
+        return rows / np.float32(np.iinfo(dtype).max) if entry.get("normalized") else rows
 
     def track(self, path):
         """(keys, values) of the animated property of that name."""
@@ -103,6 +103,25 @@ def test_read_back_it_is_the_face_in_motion(written, take, small_face):
     assert error < 1e-5
 
 
+def test_many_shapes_are_written_in_steps_and_still_are_the_face(take, tmp_path, small_face, monkeypatch):
+    monkeypatch.setattr(glb_shapes, "LARGEST_PLAIN", 1000)
+    glb.write(tmp_path / "packed.glb", take)
+    document = Document(tmp_path / "packed.glb")
+    assert document.json["extensionsRequired"] == ["KHR_mesh_quantization"]
+    assert set(document.json["extensionsUsed"]) == {"KHR_materials_specular", "KHR_mesh_quantization"}
+    order = np.argsort(small_face.surface.triangle_material, kind="stable")
+    corners = small_face.mesh(take.motion).vertices[:, small_face.surface.triangles[order]]
+    step = glb_shapes.SHIFT_STEP_M
+    # Half a step for each of 52 shapes at once is the most there can be; in sum they mostly cancel.
+    assert max(np.abs(document.corners(i) - corners[i]).max() for i in (0, 17, 59)) < 52 * step / 2
+    assert np.abs(document.corners(17) - corners[17]).mean() < step
+    primitive = document.json["meshes"][0]["primitives"][0]
+    vertices = np.unique(small_face.surface.triangles[small_face.surface.triangle_material == 0])
+    for k, target in enumerate(primitive["targets"]):
+        error = np.abs(document.array(target["POSITION"]) - small_face.shapes[k, vertices]).max()
+        assert error <= 0.51 * step
+
+
 def test_keys_stand_at_frame_times_and_quaternions_do_not_jump(written, take):
     document = Document(written)
     keys, _ = document.track("weights")
@@ -137,7 +156,7 @@ def test_morphed_normals_are_those_of_the_morphed_face(written, small_face):
         vertices = np.unique(surface.triangles[surface.triangle_material == material])
         found = document.array(primitive["attributes"]["NORMAL"]) + document.array(
             primitive["targets"][column]["NORMAL"])
-        assert np.abs(found - wanted[vertices]).max() <= glb.SMALLEST_TILT
+        assert np.abs(found - wanted[vertices]).max() <= glb_shapes.SMALLEST_TILT
 
 
 def test_looks_are_carried(written, small_face):
