@@ -7,6 +7,7 @@ any size give the same numbers as the whole. Poses and manners: personare/motion
 """
 
 import csv
+from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from personare.motion.articulation import CLOSE_CM, lip_gap_cm, openness
 from personare.motion.expressions import ALIASES, EMOTIONS, ONSET, POSES
 from personare.motion.head import ease_rows, smooth_noise
 from personare.spaces import ARKIT_52, unknown_name
+from personare.types import Motion
 
 NEUTRAL = "neutral"
 LARGEST_BYTES = 32 << 20
@@ -58,7 +60,7 @@ def emotion_of(value):
 
     Args:
         value: Emotion; None for neutral; a dict such as {"joy": 0.7}; a text such as "joy", "joy:0.7" or
-            "joy:0.5,surprise:0.3"; or the path of a csv file, see read_emotions.
+            "joy:0.5,surprise:0.3"; the path of a csv file, see read_emotions; or a Motion whose columns are emotions.
 
     Raises:
         InputError: none of these, or as Emotion and read_emotions.
@@ -73,6 +75,10 @@ def emotion_of(value):
         return read_emotions(value)
     if isinstance(value, str):
         return Emotion(((0.0, _parsed(value)),))
+    if isinstance(value, Motion):
+        names = [_name(column) for column in value.space.columns]
+        return Emotion(tuple(_changing((i / value.fps, dict(zip(names, np.clip(row, 0, 1).tolist(), strict=True)))
+                                       for i, row in enumerate(value.values))))
     raise InputError("emotion", expected="an Emotion, a text, a dict or the path of a csv file",
                      got=type(value).__name__, remedy="pass \"joy:0.7\"")
 
@@ -97,13 +103,13 @@ def read_emotions(path):
 
     try:
         with open(checked_size(path, limit=LARGEST_BYTES), encoding="utf8", newline="") as file:
-            return Emotion(tuple(_rows(csv.reader(file), path)))
+            return Emotion(tuple(_changing(_rows(csv.reader(file), path))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, expected="a csv file of emotions", got=str(error), remedy="see emotion.md") from error
 
 
 def _rows(lines, path):
-    """(time, mixture) of each line that changes something."""
+    """(time, mixture) of each line."""
     header = [word.strip() for word in next(lines, [])]
     if _A2F_TIME in header:
         columns = {i: word.removeprefix(_A2F_PREFIX) for i, word in enumerate(header) if word.startswith(_A2F_PREFIX)}
@@ -114,7 +120,6 @@ def _rows(lines, path):
             raise InputError(path, expected="a header 'time,joy,...' or one with time_code",
                              got=repr(",".join(header)[:60]), remedy="name the columns in the first line")
     columns = {i: _name(word) for i, word in columns.items()}
-    last = None
     for number, line in enumerate(lines, 2):
         if not any(word.strip() for word in line):
             continue
@@ -126,6 +131,13 @@ def _rows(lines, path):
         except (ValueError, IndexError):
             raise InputError(path, expected="seconds and strengths", got=f"line {number}: {','.join(line)[:60]!r}",
                              remedy="write numbers") from None
+        yield time_s, mixture
+
+
+def _changing(rows):
+    """Those rows whose mixture is another than that of the row before."""
+    last = None
+    for time_s, mixture in rows:
         if mixture != last:
             yield time_s, mixture
             last = mixture
@@ -181,7 +193,7 @@ class EmotionTrack:
         self._settled = np.zeros(len(EMOTIONS))
         self._last = np.zeros(len(EMOTIONS))
         # Changes that are not over: (start s, (e,) difference). A key at 0 is no change but the state at the start.
-        self._changes = []
+        self._changes = deque()
         for time_s, mixture in emotion.keys:
             if time_s == 0:
                 self._settled = self._last = _row(mixture)
@@ -208,7 +220,7 @@ class EmotionTrack:
                 break
             values += change * ease_rows((time_s[:, None] - start_s) / self._transition_s)
         while self._changes and self._changes[0][0] + longest < time_s[0]:
-            self._settled = self._settled + self._changes.pop(0)[1]
+            self._settled = self._settled + self._changes.popleft()[1]
         return np.clip(values, 0, 1)
 
 

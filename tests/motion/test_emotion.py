@@ -11,7 +11,7 @@ from personare.motion.expressions import EMOTIONS, POSES, manners
 from personare.motion.layers import STILL, Layers, LayerStream
 from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain
 from personare.motion.mouth import REST_CM
-from personare.spaces import ARKIT_52
+from personare.spaces import ARKIT_52, Space
 from personare.types import Motion
 
 SEVEN = ("joy", "sadness", "anger", "surprise", "disgust", "fear")
@@ -91,6 +91,11 @@ def test_damaged_files_are_refused(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(InputError, match=message):
         print(read_emotions(tmp_path / "x.csv").keys)
+
+
+def test_curves_of_emotions_are_keys():
+    curves = Motion([[0.5, 0], [0.5, 0], [0.5, 1.5]], 2.0, Space("moods", ("joy", "anger")))
+    assert emotion_of(curves) == Emotion(((0, {"joy": 0.5, "anger": 0}), (1, {"joy": 0.5, "anger": 1})))
 
 
 def test_a_missing_file_is_one_line(tmp_path):
