@@ -55,6 +55,9 @@ TABLES = {
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),
+        "vox-live": Row("personare.motion.vox:open_live", "the same with 38 ms of look-ahead"),
+        "vox-small": Row("personare.motion.vox:open_small", "the same at 1 MB"),
+        "vox-small-live": Row("personare.motion.vox:open_small_live", "1 MB and 38 ms of look-ahead"),
     },
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "
@@ -218,12 +221,14 @@ def writes_folder(path):
 
 
 def all_formats():
-    """Names of the formats that any motion of ours can be written in: one file each, of a size that hours may have, and
-    nothing more to install; no folders, and no vertices of every frame."""
+    """Names of the formats that any motion of ours can be written in, as one file, with nothing more to install.
+
+    Vertices of every frame, 40 GB an hour, have to be asked for by name.
+    """
     ours = ("", "arkit-52", "a2f-68")
     rows = {name: row("export", name) for name in names("export")}
-    return tuple(name for name, row in rows.items()
-                 if not row.folder and not row.extra and row.carries != ("mesh",) and row.space in ours and "vrm" not in row.needs)
+    return tuple(name for name, row in rows.items() if row.space in ours and row.carries != ("mesh",)
+                 and not row.folder and not row.extra and "vrm" not in row.needs)
 
 
 def format_to_read(path):
