@@ -58,19 +58,21 @@ def talking_head(points, triangles):
     return LinearFace("egg", ARKIT_52, surface, points, shapes, np.ones(len(points)), np.zeros(3))
 
 
-def talk(frames):
+def talk(frames, space="arkit-52"):
     """A motion in which everything moves a little and the head turns."""
-    from personare.spaces import ARKIT_52
+    from personare.spaces import space_named
     from personare.types import Motion
+
+    space = space_named(space)
 
     t = np.arange(frames) / 30
     rng = np.random.default_rng(1)
-    values = 0.5 + 0.5 * np.sin(2 * np.pi * t[:, None] * rng.uniform(1, 5, 52))
+    values = 0.5 + 0.5 * np.sin(2 * np.pi * t[:, None] * rng.uniform(1, 5, len(space)))
     pose = np.tile(np.eye(4), (frames, 1, 1))
     pose[:, 0, 0] = pose[:, 2, 2] = np.cos(0.1 * np.sin(t))
     pose[:, 0, 2] = np.sin(0.1 * np.sin(t))
     pose[:, 2, 0] = -pose[:, 0, 2]
-    return Motion(values, 30, ARKIT_52, pose)
+    return Motion(values, 30, space, pose)
 
 
 def milliseconds(pictures, frames):
@@ -95,6 +97,16 @@ def ours(face, motion, camera):
     twins = milliseconds(frames.render_frames(face, motion.frames(0, 8), camera=camera, threads=1), 8)
     sys.modules.update(hidden)
     return compiled, twins
+
+
+def built_in(frames):
+    """Milliseconds a frame of the built-in head with texture, shadow and hair."""
+    from personare.faces.sona import open_sona
+    from personare.rendering.frames import render_frames
+
+    face = open_sona()
+    pictures = render_frames(face, talk(frames, face.space), size=SIZE, threads=1)
+    return milliseconds(pictures, frames)
 
 
 def pyrender(python, vertices, triangles, camera):
@@ -129,6 +141,7 @@ def main():
     print(f"{len(triangles)} triangles, {SIZE[0]}x{SIZE[1]}, 4 samples a pixel, one core; milliseconds a frame")
     print(f"{'personare, curves to pixels':44s} {compiled:8.1f}")
     print(f"{'personare without numba':44s} {twins:8.1f} {twins / compiled:7.1f} times")
+    print(f"{'sona with texture, shadow and hair':44s} {built_in(options.frames):8.1f}")
     peer = pyrender(options.peer_python, face.mesh(motion.frames(0, 20)).vertices, triangles, camera)
     if "reason" in peer:
         print(f"pyrender: not measured ({peer['reason']})")

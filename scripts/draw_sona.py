@@ -24,6 +24,13 @@ def both(name, value=1.0):
     return {name + "Left": value, name + "Right": value}
 
 
+# Who is on the wide portrait: character, yaw of the camera in degrees, weights.
+WIDE = 480
+PORTRAIT_CAST = (
+    ("amara", -24, both("mouthSmile", 0.45) | both("cheekSquint", 0.3) | {"jawOpen": 0.10}),
+    ("sona", 12, both("mouthSmile", 0.20) | {"browInnerUp": 0.2}),
+    ("kenji", 26, {"jawOpen": 0.22, "mouthFunnel": 0.25, "browInnerUp": 0.3}),
+)
 # (yaw in degrees, weights), row by row; docs/faces/sona.md names them in this order.
 TILES = (
     (0, {}), (35, {}), (75, {}), (-20, both("mouthSmile", 0.8) | both("cheekSquint", 0.5)), (0, {"jawOpen": 1.0}),
@@ -69,6 +76,18 @@ def draw_characters(folder):
     return tiles
 
 
+def draw_portraits(folder):
+    """Three characters in conversation, one wide picture (h, w, 3) uint8."""
+    tiles = []
+    for name, yaw, weights in PORTRAIT_CAST:
+        face = open_sona(folder, character=name)
+        motion = Motion(np.zeros((1, len(face.space))), 30.0, face.space)
+        motion = motion.with_columns({column: [value] for column, value in weights.items()})
+        camera = frame_face(face, (WIDE, WIDE), yaw_rad=np.radians(yaw))
+        tiles += render_frames(face, motion, camera=camera, threads=1)
+    return np.concatenate([tile[:, WIDE // 10:-WIDE // 10] for tile in tiles], 1)
+
+
 def write_sheet(path, tiles, across, mask):
     """Tiles row by row in one picture; masking low bits, which hardly show in small tiles, saves a third."""
     from PIL import Image
@@ -78,13 +97,22 @@ def write_sheet(path, tiles, across, mask):
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
+def write_jpeg(path, picture):
+    """A picture without large even areas."""
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, quality=90, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
 def main():
-    """Draw and save both sheets."""
+    """Draw and save the sheets and the portraits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")
     parser.add_argument("-f", "--face", type=Path, help="another bundle folder")
     arguments = parser.parse_args()
     write_sheet(arguments.output / "sona.png", draw_tiles(open_sona(arguments.face)), ACROSS, 0xFC)
+    write_jpeg(arguments.output / "portraits.jpg", draw_portraits(arguments.face))
     write_sheet(arguments.output / "sona_characters.png", draw_characters(arguments.face), PORTRAITS_ACROSS, 0xFC)
 
 

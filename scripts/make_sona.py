@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
-from sona import build, form, identity, looks, shapes_eye, shapes_mouth  # noqa: E402
+from sona import build, form, identity, looks, pictures, shapes_eye, shapes_mouth  # noqa: E402
 
 from personare.spaces import A2F_68  # noqa: E402
 from personare.store import write_bundle  # noqa: E402
@@ -48,8 +48,10 @@ def main():
                    "materials": list(looks.MATERIALS)},
     }
     content = build.pack(head, A2F_68.columns)
-    write_bundle(folder, card=card, files={"sona.npz": content})
-    print(f"{folder}: {len(head['rest'])} vertices, {len(head['triangles'])} triangles, {len(content) / 1e6:.2f} MB")
+    files = {"sona.npz": content} | pictures.files(head, [material["name"] for material in looks.MATERIALS])
+    write_bundle(folder, card=card, files=files)
+    print(f"{folder}: {len(head['rest'])} vertices, {len(head['triangles'])} triangles, "
+          + ", ".join(f"{name} {len(file) / 1e6:.2f} MB" for name, file in files.items()))
 
 
 if __name__ == "__main__":

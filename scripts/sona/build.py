@@ -1,19 +1,31 @@
 """Puts skin and parts together into the arrays of a LinearFace and packs them."""
 
-import io
-
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
 from personare.faces.sona_shapes import mirror_name
-from sona import chart, correctives, hair, identity, looks, parts, rings, shapes, shapes_mouth, skin
+from sona import (
+    atlas,
+    brows,
+    chart,
+    correctives,
+    hair,
+    identity,
+    looks,
+    paint,
+    parts,
+    pictures,
+    rings,
+    shapes,
+    shapes_mouth,
+    skin,
+)
 from sona.regions import Skin, smooth
 from sona.solve import Sheet
 
 ORIGIN = np.array([0.0, -3.4, 7.0])     # the middle of the face, which becomes the origin
 HEAD_PIVOT = np.array([0.0, -4.0, -1.0])  # atlas
-CELL = 0.25                             # the parts' uv squares lie in a strip of this height
 FAIR_REACH = 0.52                       # bends of the skin shorter than about this, in cm, are ironed out
 LID_FLOOR = 0.45
 # Least light on parts behind lids and lips: the bake sees the mouth half open only, and light comes through skin.
@@ -77,7 +89,8 @@ def all_parts(head):
     """Every separate part, in drawing order."""
     return [parts.both(parts.eye()), parts.both(parts.caruncle()), parts.teeth(parts.TEETH_UP, parts.UPPER_ARCH, True),
             parts.teeth(parts.TEETH_LOW, parts.LOWER_ARCH, False), parts.gums(parts.UPPER_ARCH, True),
-            parts.gums(parts.LOWER_ARCH, False), parts.tongue(), hair.brows(), hair.lashes(head), hair.hair()]
+            parts.gums(parts.LOWER_ARCH, False), parts.tongue(), brows.brows(), brows.lashes(head), hair.scalp(),
+            hair.short(), hair.bob(), hair.curls()]
 
 
 def assemble(names):
@@ -97,7 +110,7 @@ def assemble(names):
            "triangles": np.concatenate([triangles] + [q.triangles + s for q, s in zip(pieces, start, strict=False)]),
            "color": np.concatenate([looks.skin_color(head)[double]] + [q.color for q in pieces]),
            "tint": np.concatenate([looks.skin_tint(head)[double]] + [looks.part_tint(q) for q in pieces]),
-           "uv": _layout(uv, pieces), "weld": np.arange(count)}
+           "uv": atlas.layout(uv, pieces), "weld": np.arange(count)}
     out["weld"][len(head.p):len(double)] = seam
     material = [m["name"] for m in looks.MATERIALS]
     inside = (head.mouth & (head.ring >= rings.LIP_SEAL + 1))[double]
@@ -112,6 +125,9 @@ def assemble(names):
     out["axes"], out["eye_weight"] = identity.axes(out["rest"], out["triangles"], out["part"],
                                                        out["part_names"], pieces)
     out["head_weight"] = head_weight(out["rest"])
+    hair.bound(out, pieces, start)
+    out["fields"] = np.zeros((count, paint.FIELDS))
+    out["fields"][:len(double)] = looks.paint_fields(head)[double]
     out["occlusion"] = bake(out, names, head, double)
     return out
 
@@ -169,15 +185,6 @@ def _drop_empty_triangles(out):
     out["triangles"], out["triangle_material"] = out["triangles"][keep], out["triangle_material"][keep]
 
 
-def _layout(uv, pieces):
-    """One uv atlas: the skin above, the parts in a strip below."""
-    rows = [uv * (1, 1 - CELL) + (0, CELL)]
-    for k, q in enumerate(pieces):
-        size = 1.0 / len(pieces)
-        rows.append((q.uv * 0.96 + 0.02) * (size, CELL * 0.98) + (k * size, 0.0))
-    return np.clip(np.concatenate(rows), 0, 1)
-
-
 def _symmetrise(out, names, skin_twin):
     """Make left and right agree exactly, also where parts were built in one piece; (v,) which vertices have a twin."""
     p = out["rest"]
@@ -186,7 +193,7 @@ def _symmetrise(out, names, skin_twin):
     twin[:len(skin_twin)] = skin_twin  # where the lips touch, the nearest vertex may be the other lip's
     distance[:len(skin_twin)] = 0.0
     pair = (distance < 0.02) & (twin[twin] == np.arange(len(p)))
-    pair &= out["part"] != out["part_names"].index("hair")  # its whorl stands to one side
+    pair &= ~np.isin(out["part"], [out["part_names"].index(name) for name in hair.STYLES])  # parted at one side
     twin = np.where(pair, twin, np.arange(len(p)))
     flip = np.where(pair[:, None], (-1.0, 1.0, 1.0), 1.0)
     out["rest"] = 0.5 * (p + p[twin] * flip)
@@ -222,7 +229,8 @@ def bake(out, names, head, double):
     part = np.array(out["part_names"])[out["part"]]
     shut = out["rest"]
     opened = shut + 0.75 * out["shapes"][names.index("jawOpen")]
-    casts = ~np.isin(part, ("lashes", "brows"))[out["triangles"]].any(1)
+    sheets = np.isin(part, ("lashes", "brows", "scalp", *hair.STYLES))
+    casts = ~sheets[out["triangles"]].any(1)
     value = []
     for p in (shut, opened):
         normals = looks.vertex_normals(p, out["triangles"], out["weld"])
@@ -235,7 +243,7 @@ def bake(out, names, head, double):
         floor[part == name] = least
     lids = (head.patch == "eye") & (head.ring >= 2)
     floor[:len(double)][lids[double]] = LID_FLOOR  # they unfold when the eye closes
-    ao = np.where(np.isin(part, ("brows", "lashes")), 1.0, _smoothed(ao, out))
+    ao = np.where(sheets, 1.0, _smoothed(ao, out))
     return np.clip(floor + (1 - floor) * ao, 0, 1)
 
 
@@ -293,14 +301,13 @@ def pack(out, names):
         "rest": rest,
         "triangles": out["triangles"].astype(np.uint16),
         "uv": np.rint(out["uv"] * 65535).astype(np.uint16),
-        "color": out["color"].astype(np.float16),
+        "color": looks.stored_color(out["color"], out["part"], out["part_names"]).astype(np.float16),
         "occlusion": np.rint(out["occlusion"] * 255).astype(np.uint8),
         "triangle_material": out["triangle_material"].astype(np.uint8),
         "weld": out["weld"].astype(np.uint16),
+        "bind": out["bind"].astype(np.uint16),
         "part": out["part"].astype(np.uint8),
         "head_weight": np.rint(out["head_weight"] * 65535).astype(np.uint16),
         "head_pivot": ((HEAD_PIVOT - ORIGIN) * 0.01).astype(np.float32),
     }
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()
+    return pictures.npz(arrays, plain=("shape_", "axis_", "rest"))

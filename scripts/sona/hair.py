@@ -1,114 +1,25 @@
-"""Brows, upper lashes and a short sculpted hair style: separate, removable parts."""
+"""Hair: a scalp of fine roots and three styles of locks over a shell, separate and removable. Centimetres."""
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
+from scipy.spatial import cKDTree
 
-from sona import chart, form, rings
-from sona import skin as placing
-from sona.parts import Part, both, grid_triangles
+from sona import form, sheet
+from sona.parts import Part, grid_triangles
 from sona.regions import smooth
 
-# Left brow, from the nose outwards: x, y, full width, cm.
-BROW = ((0.90, 1.58, 0.12), (1.35, 1.70, 0.38), (2.20, 1.89, 0.46), (3.10, 2.03, 0.40), (4.00, 2.02, 0.31),
-        (4.70, 1.76, 0.18), (5.05, 1.54, 0.05))
-SKIN_TONE = (0.70, 0.45, 0.345)
 HAIR_COLOR = np.array([0.052, 0.025, 0.012])
-BROW_COLOR = np.array([0.060, 0.034, 0.021])
-BROW_GROWTH = 1.55     # width of a brow where brow_thickness is 1
-HAIRLINE_RISE = 11.0   # degrees by which hairline 1 lifts the edge over the forehead
-INSIDE_ROW = 20        # the shell has an inside from this row down, for long hair
-BOB_Y, BOB_AZIMUTH = -9.2, (42.0, 58.0)  # hair_length at 1 reaches down to here, beside and behind these azimuths
-
-
-def brows(length=34, across=7):
-    """A pair of brows: soft arched strips that lie on the skin."""
-    x, y, wide = np.array(BROW).T
-    at = np.linspace(0, 1, length)
-    key = np.linspace(0, 1, len(BROW))
-    x, y, wide = (PchipInterpolator(key, k)(at) for k in (x, y, wide))
-    slope = np.gradient(y, x)
-    normal = np.column_stack([-slope, np.ones(length)]) / np.hypot(slope, 1)[:, None]
-    rows, wider = [], []
-    for v in np.linspace(-1, 1, across):
-        # Hairs end at different lengths: the upper edge is a little ragged.
-        step = np.arange(length)
-        ragged = 1 + 0.05 * np.sin(2.4 * step) * (v > 0.5) + 0.04 * np.sin(1.7 * step) * (v < -0.5)
-        reach = 0.5 * (v * wide * ragged)[:, None] * normal
-        p = form.drop(np.column_stack([x, y]) + reach)
-        n = form.gradient(p)
-        n /= np.linalg.norm(n, axis=1, keepdims=True)
-        wider.append(form.drop(np.column_stack([x, y]) + BROW_GROWTH * reach) - p)
-        rise = 0.055 * (1 - v**2) ** 0.7 * np.minimum(1.0, at * 12 + 0.35) * (0.4 + 0.6 * wide / wide.max()) - 0.012
-        rows.append(p + rise[:, None] * n)
-    p, wider = np.stack(rows, 1), np.stack(wider, 1)
-    tint = 1 + 0.25 * np.sin(np.arange(length)[:, None] * 2.1 + np.arange(across) * 1.9)
-    color = BROW_COLOR * tint[..., None]
-    # The rim and the beginning of a brow are thin, so the skin shows through.
-    thin = np.abs(np.linspace(-1, 1, across)) ** 3 * 0.55 + 0.75 * np.exp(-at[:, None] / 0.06)
-    thin = np.clip(thin, 0, 0.8)
-    color = color + thin[..., None] * (0.42 * np.array(SKIN_TONE) - color)
-    uv = np.stack(np.meshgrid(at, np.linspace(0, 1, across), indexing="ij"), -1)
-    t = grid_triangles(length, across)
-    return both(Part("brows", "brow", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
-                     np.ones(length * across), {"thin": thin.ravel()}, {"brow_thickness": wider.reshape(-1, 3)}))
-
-
-def lashes(skin):
-    """Upper lashes: a fringe from the margin of the upper lid, seen from both sides."""
-    index = skin.lids(rings.EYE_MARGIN)
-    x = skin.p[index, 0]
-    angle = placing.ring_angle(chart.BLOCKS["eye"], np.arange(len(index)))
-    sector = np.flatnonzero(np.sin(angle) > 0.04)
-    sector = sector[np.argsort(x[sector])]
-    base = skin.p[index[sector]]
-    fine = np.linspace(0, len(sector) - 1, 4 * len(sector) - 3)
-    base = np.column_stack([np.interp(fine, np.arange(len(sector)), base[:, k]) for k in range(3)])
-    share = np.linspace(0, 1, len(base))
-    long = (0.16 + 0.24 * share**0.8) * np.minimum(1, (1 - share) * 8 + 0.5)
-    long = long * np.where(np.arange(len(base)) % 2, 1.0, 0.72)
-    out = base - form.EYE
-    out = out / np.linalg.norm(out, axis=1, keepdims=True) * (1, 0.2, 1)
-    root = base + np.array([-0.015, -0.02, -0.015])
-    rows = [root]
-    for reach, lift in ((0.5, -0.03), (1.0, 0.13)):
-        rows.append(base + (long * reach)[:, None] * out + np.outer(long * reach, (0.25, 0.0, 0.3))
-                    + np.outer(long, (0, 1, 0)) * lift * 2.4)
-    p = np.stack(rows, 1)
-    t = grid_triangles(len(base), 3)
-    t = np.concatenate([t, t[:, [0, 2, 1]] + p.shape[0] * 3])
-    flat = p.reshape(-1, 3)
-    uv = np.stack(np.meshgrid(share, np.linspace(0, 1, 3), indexing="ij"), -1).reshape(-1, 2)
-    uv = np.concatenate([uv * (1, 0.49), uv * (1, 0.49) + (0, 0.5)])
-    color = np.tile(0.6 * BROW_COLOR, (2 * len(flat), 1))
-    root = np.tile(np.repeat(base, 3, 0), (2, 1))
-    return both(Part("lashes", "brow", np.concatenate([flat, flat]), t, uv, color, np.ones(2 * len(flat)),
-                     {"root": root}))
-
-
 HAIR_CENTRE = np.array([0.0, 2.0, -0.6])
-WHORL = np.array([0.16, 0.80, -0.58])  # the strands fan out from here
+WHORL = np.array([0.16, 0.80, -0.58])  # short hair fans out from here
+HAIRLINE_RISE = 11.0                   # degrees by which hairline 1 lifts the edge over the forehead
+BEYOND = 1.10                          # the scalp's sheet goes on past the hairline by this factor
+PARTING = 1.7                          # x of the bob's parting over the forehead
+BOB_Y, LONG_Y = -8.4, -17.5            # where the bob ends, and where with hair_length 1
 # Azimuth from the front in degrees -> polar angle of the hairline from straight up, degrees.
-HAIRLINE = ((0, 60), (20, 60), (36, 63), (46, 74), (56, 86), (66, 104), (73, 108), (80, 100), (90, 82), (102, 86),
+HAIRLINE = ((0, 59), (18, 60), (34, 62), (44, 70), (54, 84), (64, 103), (72, 110), (80, 101), (90, 82), (102, 86),
             (113, 108), (128, 122), (150, 131), (180, 134))
-
-
-def _trace(directions):
-    """Distance from HAIR_CENTRE to the bare head along unit directions, (n,)."""
-    t = np.full(len(directions), 22.0)
-    for _ in range(80):
-        t -= 0.7 * form.distance(HAIR_CENTRE + t[:, None] * directions)
-    return t
-
-
-def _around_whorl(direction):
-    """Angle round the whorl and distance from it, both (…,) in radians, of unit directions (…, 3)."""
-    axis = WHORL / np.linalg.norm(WHORL)
-    side = np.cross(axis, (0.0, 0.0, 1.0))
-    side /= np.linalg.norm(side)
-    across = direction @ side
-    ahead = direction @ np.cross(side, axis)
-    away = np.arccos(np.clip(direction @ axis, -1, 1))
-    return np.arctan2(across, ahead) + 0.30 * away, away
+SCALP_SHARE = 2.2                      # the head's surface by the scalp's
+STYLES = ("hair_short", "hair_bob", "hair_curls")
 
 
 def hairline(azimuth):
@@ -117,88 +28,298 @@ def hairline(azimuth):
     return PchipInterpolator(np.r_[-az[1:][::-1], az], np.r_[line[1:][::-1], line])(azimuth)
 
 
-def _locks(turn, away):
-    """Relief of the strands, about 0..1: broad locks, finer ones on them."""
-    bend = turn + 0.05 * np.sin(5 * away + 3 * turn)
-    broad = 0.6 * (1 - np.abs(np.sin(8.5 * bend + 1.9)) ** 1.4) + 0.4 * (1 - np.abs(np.sin(13.0 * bend + 0.4)))
-    middle = 1 - np.abs(np.sin(23 * bend + 1.1))
-    fine = 0.5 + 0.5 * np.sin(71 * bend)
-    return broad, 0.52 * broad + 0.33 * middle + 0.15 * fine
+def directions(azimuth, polar):
+    """Unit directions (..., 3) from HAIR_CENTRE at angles in degrees."""
+    azimuth, polar = np.radians(azimuth), np.radians(polar)
+    return np.stack([np.sin(polar) * np.sin(azimuth), np.cos(polar) + 0 * azimuth, np.sin(polar) * np.cos(azimuth)], -1)
 
 
-def _rays(azimuth, v, limit):
-    """Polar angles (around, down) and unit directions (around, down, 3) from HAIR_CENTRE to limits in degrees."""
-    turn = np.radians(azimuth)[:, None]
-    polar = np.radians(limit[:, None] * v)
-    return polar, np.stack([np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn, np.sin(polar) * np.cos(turn)], -1)
+def on_head(direction):
+    """Points of the bare head in directions (n, 3) from HAIR_CENTRE."""
+    t = np.full(len(direction), 22.0)
+    for _ in range(80):
+        t -= 0.7 * form.distance(HAIR_CENTRE + t[:, None] * direction)
+    return HAIR_CENTRE + t[:, None] * direction
 
 
-def _shell(azimuth, v, tip):
-    """The shell whose locks end at polar angles `tip`: points and directions (around, down, 3), roll and relief."""
-    front = _frontal(azimuth)
-    polar, direction = _rays(azimuth, v, tip)
-    _, relief = _locks(*_around_whorl(direction))
-    relief = relief * np.minimum(1.0, 2.5 * np.clip(_around_whorl(direction)[1], 0, 1))
-    root = _trace(direction.reshape(-1, 3)).reshape(polar.shape)
-    thick = 0.50 + 0.75 * np.clip(np.cos(polar), 0, 1) ** 1.5 + 0.85 * front * np.exp(-((v - 0.78) / 0.28) ** 2)
-    roll = np.clip(1 - v**6, 0, 1) ** 0.55
-    height = thick * roll + 0.34 * (relief - 0.5) * (0.25 + 0.75 * roll) * np.minimum(1, thick) + 0.02
-    height = np.where(v > 0.985, -0.12 + 0.20 * front, height)
-    return HAIR_CENTRE + (root + height)[..., None] * direction, direction, roll, relief
+def outward(p):
+    """Unit normals of the bare head's form at points (n, 3)."""
+    n = form.gradient(p)
+    return n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
 
 
-def _frontal(azimuth):
-    return np.clip(np.cos(np.radians(azimuth))[:, None] * 1.25 - 0.25, 0, 1)
+def _rise(azimuth):
+    """Degrees by which hairline 1 lifts the edge at azimuths in degrees."""
+    return HAIRLINE_RISE * smooth(np.cos(np.radians(azimuth)), 0.25, 0.75)
 
 
-def hair(around=136, down=34):
-    """A short style that falls forward from the whorl: a shell over the scalp whose locks end in points."""
+def scalp(around=56, down=13):
+    """The roots: a sheet on the skin of the scalp that fades out past the hairline."""
     azimuth = np.linspace(-180, 180, around + 1)[:-1]
-    edge, front = hairline(azimuth), _frontal(azimuth)
-    turn = np.radians(azimuth)[:, None]
-    v = np.linspace(0.02, 1, down) ** 0.9
-    broad, _ = _locks(*_around_whorl(_rays(azimuth, v, edge)[1]))
-    tip = edge + (4.5 * front[:, 0] + 1.5) * (broad[:, -1] - 0.35) - 4.0 * front[:, 0] * np.sin(turn[:, 0] * 2.2)
-    p, direction, roll, relief = _shell(azimuth, v, tip)
-    higher = _shell(azimuth, v, tip - HAIRLINE_RISE * smooth(np.cos(turn[:, 0]), 0.25, 0.75))[0]
-    axes = {"hair_length": _lengthen(p, azimuth, v), "hairline": higher - p,
-            "hair_volume": 1.1 * (roll * np.clip(v * 4, 0, 1))[..., None] * direction * (1, 1, 0.75)}
-    color = HAIR_COLOR * (0.45 + 1.1 * relief)[..., None]
-    uv = 0.5 + 0.49 * v[None, :, None] * np.stack([np.sin(turn), np.cos(turn)], -1)
-    uv = np.broadcast_to(uv, (around, down, 2))
-    p, uv, color, *moves = (a.transpose(1, 0, 2).reshape(around * down, -1) for a in (p, uv, color, *axes.values()))
-    t = grid_triangles(down, around, closed=True)
-    # Long hair shows its inside behind the neck: the back once more, turned round, on vertices of its own.
-    inner = t[(np.abs(azimuth[t % around]) > 100).all(1) & (t // around >= INSIDE_ROW).all(1)][:, [0, 2, 1]]
-    own, inner = np.unique(inner, return_inverse=True)
-    t = np.concatenate([t, len(p) + inner.reshape(-1, 3)])
-    p, uv, color, *moves = (np.concatenate([a, a[own]]) for a in (p, uv, color, *moves))
-    uv[-len(own):] = 0.97 + 0.02 * uv[-len(own):]  # a corner of the square that the disc leaves free
-    color[-len(own):] *= 0.5
-    return Part("hair", "hair", p, t, uv, color, axes=dict(zip(axes, moves, strict=True)))
+    v = np.linspace(0.02, 1, down)
+    edge = BEYOND * hairline(azimuth)
+
+    def at(edge):
+        direction = directions(azimuth[None], v[:, None] * edge[None]).reshape(-1, 3)
+        p = on_head(direction)
+        return p + 0.045 * outward(p)
+    p, higher = at(edge), at(edge - _rise(azimuth))
+    turn = np.radians(azimuth)
+    disc = 0.5 + 0.47 * v[:, None, None] * np.stack([np.sin(turn), -np.cos(turn)], -1)[None]
+    color = np.tile(1.6 * HAIR_COLOR / sheet.SHADE, (len(p), 1))
+    return Part("scalp", "brow", p, grid_triangles(down, around, closed=True)[:, [0, 2, 1]],
+                sheet.place(disc.reshape(-1, 2), sheet.SCALP), color, axes={"hairline": higher - p})
 
 
-def _lengthen(p, azimuth, v):
-    """(around, down, 3) displacement that lets the hair beside and behind the face hang down to the chin."""
-    side = smooth(np.abs(azimuth), *BOB_AZIMUTH)[:, None]
-    # Where a strand leaves the skull it hangs straight from there.
-    hangs = smooth(v, 0.42, 0.62)[None] * side
-    anchor = np.array([column[np.argmax(np.hypot(column[:, 0], column[:, 2]))] for column in p])
-    drop = np.clip((v - 0.42) / (1 - 0.42), 0, 1)[None]
-    top = p[:, np.searchsorted(v, 0.42), 1][:, None]
-    goal = np.empty_like(p)
-    wide = np.hypot(anchor[:, 0], anchor[:, 2])
-    beside = np.exp(-((np.abs(azimuth) - 95) / 38) ** 4)
-    wide = np.maximum(1.06 * wide, 9.0 * beside)[:, None] * (1 - 0.06 * drop**2 - 0.10 * drop**8)
-    turn = np.arctan2(anchor[:, 0], anchor[:, 2])[:, None]
-    goal[..., 0], goal[..., 2] = wide * np.sin(turn), wide * np.cos(turn)
-    goal[..., 1] = top + drop * (BOB_Y - top)
-    return hangs[..., None] * (goal - p)
+def roots(count, *, margin, rng):
+    """About `count` directions evenly over the scalp, `margin` degrees inside the hairline: azimuth and polar."""
+    whole = round(SCALP_SHARE * count)
+    k = np.arange(whole) + 0.5
+    polar = np.degrees(np.arccos(1 - 2 * k / whole))
+    azimuth = (np.degrees(np.pi * (1 + 5**0.5) * k) + 180) % 360 - 180
+    azimuth, polar = azimuth + rng.normal(0, 2.0, len(k)), polar + rng.normal(0, 1.5, len(k))
+    inside = polar < hairline((azimuth + 180) % 360 - 180) - margin
+    return azimuth[inside], polar[inside]
 
 
-def scalp_shade(p):
-    """(n,) 0..1 how much stubble darkens skin points: full under the hair, fading out past the hairline."""
-    offset = p - HAIR_CENTRE
+def hang(p, heading, length, *, points, weight, height, spread=0.0, cling=0.0):
+    """Strands that leave the scalp, fall, and slide over what they meet.
+
+    Args:
+        p: (n, 3) roots.
+        heading: (n, 3) unit directions at the root.
+        length: (n,) cm.
+        points: points of a strand.
+        weight: how fast a strand turns down, a number or (n,).
+        height: (n, points) how far off the head it is kept.
+        spread: how much hair over the forehead runs to the side before it falls.
+        cling: 0..1, how closely it stays at that height where it would stand off.
+
+    Returns:
+        (n, points, 3).
+    """
+    fine = 6 * (points - 1)
+    step = (length / fine)[:, None]
+    out, at, direction = [p], p.copy(), heading.copy()
+    for k in range(fine):
+        aside = spread * smooth(7.6 - np.abs(at[:, 0]), 0.0, 2.5) * smooth(at[:, 2], -1.0, 3.0)
+        down = np.column_stack([3.0 * aside * np.sign(p[:, 0] - PARTING), aside - 1, -0.8 * aside])
+        direction = direction + np.reshape(weight, (-1, 1)) * step * down
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        at = at + step * direction
+        keep = height[:, min((k + 1) // 6, points - 1)]
+        for _ in range(3):
+            off = keep - _bare(at)
+            short = np.maximum(off, 0.0)
+            at = at + (short + cling * np.minimum(off, 0.0))[:, None] * outward(at)
+        hit = (short > 0)[:, None]
+        normal = outward(at)
+        slid = direction - np.minimum((direction * normal).sum(1, keepdims=True), 0) * normal
+        direction = np.where(hit, slid, direction)
+        if (k + 1) % 6 == 0:
+            out.append(at)
+    return np.stack(out, 1)
+
+
+def _bare(p):
+    """Distance to the head with its ears, (n,)."""
+    q = np.abs(p[:, 0])
+    ear = np.linalg.norm((np.column_stack([q, p[:, 1], p[:, 2]]) - (7.1, -1.6, -1.3)) / (1.3, 2.9, 1.9), axis=1) - 1
+    return np.minimum(form.distance(p), 1.3 * ear)
+
+
+def cards(strands, wide, lock, shade, name, *, long=None, grow=None, drapes=False):
+    """Strips along strands (n, points, 3): a Part whose axes lengthen and fill the hair.
+
+    Args:
+        wide: (n,) width at the root; they narrow a little to the tip.
+        lock: (n,) which lock of the sheet each shows.
+        shade: (n, points) share of HAIR_COLOR.
+        long: the strands with hair_length 1.
+        grow: (n, points, 3) what hair_volume 1 adds.
+        drapes: whether the tips hang free of the head.
+    """
+    def strip(strands):
+        along = np.gradient(strands, axis=1)
+        normal = outward(strands.reshape(-1, 3)).reshape(strands.shape)
+        across = np.cross(along, normal)
+        across /= np.maximum(np.linalg.norm(across, axis=2, keepdims=True), 1e-9)
+        taper = np.linspace(1.0, 0.62, strands.shape[1])
+        half = 0.5 * (wide[:, None] * taper)[..., None] * across
+        return np.stack([strands - half, strands + half], 2)
+
+    n, points = strands.shape[:2]
+    p = strip(strands)
+    v = np.linspace(0.995, 0.005, points)
+    places = np.array(sheet.LOCKS)[lock]
+    u = places[:, None, None, :1] + places[:, None, None, 2:3] * np.array([0.03, 0.97])[None, None, :, None]
+    v = (places[:, 1:2] + places[:, 3:4] * v)[:, :, None, None]
+    uv = np.concatenate(np.broadcast_arrays(u, v + np.zeros((1, 1, 2, 1))), 3)
+    strip_triangles = grid_triangles(points, 2)
+    t = (strip_triangles[None] + 2 * points * np.arange(n)[:, None, None]).reshape(-1, 3)
+    color = HAIR_COLOR / sheet.SHADE * np.repeat(shade[..., None], 2, 2)[..., None]
+    axes = {}
+    if long is not None:
+        axes["hair_length"] = (strip(long) - p).reshape(-1, 3)
+    if grow is not None:
+        axes["hair_volume"] = np.repeat(grow[:, :, None], 2, 2).reshape(-1, 3)
+    root = np.repeat(strands[:, 0], 2 * points, 0)
+    # Tips of long hair lie on the shoulders, so they follow the head but half.
+    head = 1 - (0.55 if drapes else 0.0) * smooth(np.linspace(0, 1, points), 0.30, 0.80)
+    head = np.tile(np.repeat(head, 2), n)
+    return Part(name, "hair", p.reshape(-1, 3), t, uv.reshape(-1, 2), color.reshape(-1, 3),
+                info={"root": root, "head": head}, axes=axes)
+
+
+def shell(name, height, *, around=44, down=11, shade=0.55, margin=3.0, parted=False):
+    """What lies under the locks: a closed layer of strands without holes, from the crown or from the parting down."""
+    azimuth = np.linspace(-180, 180, around + 1)[:-1]
+    v = np.linspace(0.03, 1, down)
+    edge = hairline(azimuth) - margin
+
+    def at(edge):
+        p = on_head(directions(azimuth[None], v[:, None] * edge[None]).reshape(-1, 3))
+        return p, p + (height * np.clip(1 - np.repeat(v, around) ** 4, 0, 1) - 0.02)[:, None] * outward(p)
+    base, p = at(edge)
+    higher = at(edge - _rise(azimuth))[1]
+    left, bottom, width, high = sheet.LOCKS[sheet.SHELL]
+    # Strands run from the crown down; the pattern repeats forth and back around the head.
+    wave = np.abs((np.arange(around) * 8 / around) % 2 - 1)
+    across, along = np.broadcast_arrays(wave[None], 0.9 * v[:, None])
+    if parted:
+        across, along = np.abs((base[:, 2] / 3.5) % 2 - 1), np.clip(np.abs(base[:, 0] - PARTING) / 14, 0, 0.9)
+    uv = np.stack([left + width * (0.03 + 0.94 * across), bottom + high * (0.98 - along)], -1)
+    color = np.tile(shade * HAIR_COLOR / sheet.SHADE, (len(p), 1))
+    return Part(name, "hair", p, grid_triangles(down, around, closed=True)[:, [0, 2, 1]], uv.reshape(-1, 2), color,
+                info={"root": base, "head": np.ones(len(p))}, axes={"hairline": higher - p})
+
+
+def joined(name, pieces):
+    """One part of several, their uv as they are."""
+    start = np.cumsum([0] + [len(q.p) for q in pieces])
+    names = sorted(set().union(*(q.axes for q in pieces)))
+    axes = {k: np.concatenate([q.axes.get(k, np.zeros_like(q.p)) for q in pieces]) for k in names}
+    return Part(name, "hair", np.concatenate([q.p for q in pieces]),
+                np.concatenate([q.triangles + s for q, s in zip(pieces, start, strict=False)]),
+                np.concatenate([q.uv for q in pieces]), np.concatenate([q.color for q in pieces]),
+                info={k: np.concatenate([q.info[k] for q in pieces]) for k in ("root", "head")}, axes=axes)
+
+
+def _swept(direction, toward):
+    """Headings along the scalp: `toward` (n, 3) freed of its part along the direction out."""
+    flat = toward - (toward * direction).sum(1, keepdims=True) * direction
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-9)
+
+
+def short(points=6):
+    """Short hair that fans out from the whorl and falls over the forehead to one side."""
+    rng = np.random.default_rng(3)
+    azimuth, polar = roots(265, margin=2.0, rng=rng)
+    direction = directions(azimuth, polar)
+    p = on_head(direction)
+    whorl = WHORL / np.linalg.norm(WHORL)
+    away = _swept(direction, direction - whorl + 1e-3)
+    swirl = np.cross(direction, away)
+    front = smooth(direction[:, 2], 0.0, 0.6) * smooth(direction[:, 1], 0.0, 0.5)
+    heading = (1 - 0.75 * front)[:, None] * away + (0.25 + 0.9 * front)[:, None] * swirl
+    heading = _swept(direction, heading + 0.10 * rng.normal(size=p.shape)) + (0.05 + 0.30 * front)[:, None] * direction
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+    top = smooth(direction[:, 1], 0.0, 0.7)
+    length = 2.4 + 2.6 * top + 0.6 * front + 0.6 * rng.random(len(p))
+    rise = (0.10 + 0.75 * top + 0.30 * front + 0.25 * rng.random(len(p)))[:, None]
+    height = 0.10 + rise * np.sin(np.pi * np.linspace(0.05, 0.85, points)) ** 0.7
+    strands = hang(p, heading, length, points=points, weight=0.12, height=height, cling=0.5)
+    longer = hang(p, heading, 1.8 * length, points=points, weight=0.22, height=1.2 * height, cling=0.3)
+    s = np.linspace(0, 1, points)
+    shade = (0.60 + 0.55 * s) * (0.80 + 0.35 * rng.random((len(p), 1)))
+    grow = 0.9 * (s[None, :, None] ** 0.5) * outward(strands.reshape(-1, 3)).reshape(strands.shape)
+    lock = rng.choice([0, 1, 2, 3], len(p), p=[0.35, 0.30, 0.20, 0.15])
+    part = cards(strands, 1.25 + 0.5 * top + 0.3 * rng.random(len(p)), lock, shade, "hair_short", long=longer,
+                 grow=grow)
+    part.axes["hairline"] = _follow_edge(part.info["root"])
+    return joined("hair_short", [shell("hair_short", 0.30), part])
+
+
+def bob(points=8):
+    """Hair to the chin, parted at the subject's left; with hair_length it falls over the shoulders."""
+    rng = np.random.default_rng(5)
+    azimuth, polar = roots(310, margin=1.0, rng=rng)
+    direction = directions(azimuth, polar)
+    p = on_head(direction)
+    side = np.where(p[:, 0] > PARTING, 1.0, -1.0)
+    toward = np.column_stack([side, 0 * side - 0.2, -0.55 * smooth(p[:, 2], 1.0, 7.0) - 0.9 * smooth(-p[:, 2], 2, 7)])
+    heading = _swept(direction, toward + 0.12 * rng.normal(size=p.shape)) + 0.25 * direction
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+    layer = rng.random(len(p))
+    s = np.linspace(0, 1, points)
+    high = smooth(direction[:, 1], -0.2, 0.6)
+    height = ((0.30 + 0.55 * layer + 0.30 * high)[:, None] * np.minimum(1, 5 * s + 0.1))
+
+    def to(level):
+        length = np.clip(np.linalg.norm(p - HAIR_CENTRE, axis=1) * 0.62 * np.radians(hairline(180) - polar + 20)
+                         + (BOB_Y + 9.5 - level) * 1.0, 3.0, None)
+        for _ in range(4):  # until the tips end at one level
+            strands = hang(p, heading, length, points=points, weight=0.30, height=height, spread=1.0, cling=0.08)
+            length = np.clip(length + 0.8 * (strands[:, -1, 1] - level - 0.8 * (layer - 0.5)), 2.5, 40.0)
+        return strands
+    strands, longer = to(BOB_Y), to(LONG_Y)
+    shade = (0.62 + 0.45 * s) * (0.70 + 0.5 * layer[:, None])
+    grow = 0.9 * np.minimum(1, 2 * s)[None, :, None] * outward(strands.reshape(-1, 3)).reshape(strands.shape)
+    lock = rng.choice([0, 1, 2], len(p), p=[0.5, 0.3, 0.2])
+    part = cards(strands, 2.0 + 0.6 * rng.random(len(p)), lock, shade, "hair_bob", long=longer, grow=grow,
+                 drapes=True)
+    part.axes["hairline"] = _follow_edge(part.info["root"])
+    return joined("hair_bob", [shell("hair_bob", 0.34, shade=0.5, parted=True), part])
+
+
+def curls(points=5):
+    """Cropped curls: short tufts that stand off the head in all directions."""
+    rng = np.random.default_rng(9)
+    azimuth, polar = roots(420, margin=1.5, rng=rng)
+    direction = directions(azimuth, polar)
+    p = on_head(direction)
+    lean = _swept(direction, rng.normal(size=p.shape))
+    heading = direction + 0.9 * lean
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+    edge = smooth(hairline((azimuth + 180) % 360 - 180) - polar, 0.0, 25.0)
+    length = (0.8 + 1.3 * edge) * (0.85 + 0.3 * rng.random(len(p)))
+    height = (0.30 + 0.75 * edge)[:, None] * np.linspace(0.1, 1.0, points)
+    strands = hang(p, heading, length, points=points, weight=0.25, height=height)
+    longer = hang(p, heading, 2.2 * length, points=points, weight=0.15, height=2.0 * height)
+    s = np.linspace(0, 1, points)
+    shade = (0.55 + 0.7 * s) * (0.8 + 0.4 * rng.random((len(p), 1)))
+    grow = 1.2 * s[None, :, None] * outward(strands.reshape(-1, 3)).reshape(strands.shape)
+    part = cards(strands, 1.05 + 0.4 * rng.random(len(p)), rng.choice(sheet.CURLS, len(p)), shade, "hair_curls",
+                 long=longer, grow=grow)
+    part.axes["hairline"] = _follow_edge(part.info["root"])
+    return joined("hair_curls", [shell("hair_curls", 0.50, shade=0.5), part])
+
+
+def _follow_edge(root):
+    """(n, 3) what hairline 1 does to locks with these roots: those at the forehead go up with the edge."""
+    offset = root - HAIR_CENTRE
     azimuth = np.degrees(np.arctan2(offset[:, 0], offset[:, 2]))
     polar = np.degrees(np.arccos(offset[:, 1] / np.linalg.norm(offset, axis=1)))
-    return np.clip((hairline(azimuth) + 4.5 - polar) / 9.0, 0, 1)
+    share = np.clip(polar / hairline(azimuth), 0, 1)
+    return on_head(directions(azimuth, polar - share * _rise(azimuth))) - on_head(directions(azimuth, polar))
+
+
+def bound(out, pieces, start):
+    """Let hair and scalp ride on the skin at their roots, so that no axis has to be stored for them.
+
+    Their own axes stay. Adds out["bind"]: (v,) the skin vertex whose move each vertex takes as well, itself for none.
+    """
+    ground = np.flatnonzero(out["part"] == 0)
+    tree = cKDTree(out["rest"][ground])
+    out["bind"] = np.arange(len(out["rest"]))
+    for piece, first in zip(pieces, start, strict=False):
+        if piece.name not in (*STYLES, "scalp"):
+            continue
+        here = slice(first, first + len(piece.p))
+        out["bind"][here] = ground[tree.query(piece.info.get("root", piece.p))[1]]
+        for name, field in out["axes"].items():
+            field[here] = piece.axes.get(name, 0.0)
+        out["head_weight"][here] = piece.info.get("head", 1.0)
+        out["eye_weight"][here] = 0.0
+
+

@@ -3,19 +3,24 @@
 import numba
 import numpy as np
 
-from sona import chart, hair, rings
+from sona import brows, chart, hair, paint, paint_skin, rings
 from sona.regions import smooth
 
 SKIN = np.array([0.70, 0.45, 0.345])
+# Textures are named by the file of the bundle that holds them; relief is in metres, see personare.types.Material.
 MATERIALS = (
-    {"name": "skin", "roughness": 0.46, "specular": 0.028, "scatter": 0.5},
-    {"name": "mouth", "roughness": 0.35, "specular": 0.04, "scatter": 0.3},
-    {"name": "eye", "roughness": 0.06, "specular": 0.05, "scatter": 0.15},
-    {"name": "teeth", "roughness": 0.22, "specular": 0.05, "scatter": 0.3},
-    {"name": "gums", "roughness": 0.28, "specular": 0.045, "scatter": 0.4},
-    {"name": "tongue", "roughness": 0.36, "specular": 0.045, "scatter": 0.4},
-    {"name": "hair", "roughness": 0.45, "specular": 0.035, "scatter": 0.1},
-    {"name": "brow", "roughness": 0.9, "specular": 0.0, "scatter": 0.1},
+    {"name": "skin", "roughness": 0.50, "specular": 0.028, "scatter": 0.5, "texture": "atlas.jpg", "relief": 0.0009},
+    {"name": "mouth", "roughness": 0.35, "specular": 0.04, "scatter": 0.3, "texture": "atlas.jpg", "casts": False},
+    {"name": "eye", "roughness": 0.06, "specular": 0.05, "scatter": 0.15, "texture": "atlas.jpg", "casts": False},
+    {"name": "teeth", "roughness": 0.22, "specular": 0.05, "scatter": 0.3, "texture": "atlas.jpg", "casts": False},
+    {"name": "gums", "roughness": 0.28, "specular": 0.045, "scatter": 0.4, "texture": "atlas.jpg", "relief": 0.0006,
+     "casts": False},
+    {"name": "tongue", "roughness": 0.36, "specular": 0.045, "scatter": 0.4, "texture": "atlas.jpg",
+     "relief": 0.0006, "casts": False},
+    {"name": "hair", "roughness": 0.50, "specular": 0.035, "scatter": 0.15, "texture": "strands.jpg", "strands": 0.9,
+     "two_sided": True},
+    {"name": "brow", "roughness": 0.9, "specular": 0.0, "scatter": 0.1, "texture": "strands.jpg", "two_sided": True,
+     "casts": False},
 )
 
 
@@ -25,7 +30,7 @@ def _spot(p, centre, size):
 
 # Tones that a character may change, with those of the generated colours, linear RGB. "own" stays as painted.
 TONES = {"own": (1.0, 1.0, 1.0), "skin": tuple(SKIN), "lips": (0.54, 0.205, 0.19), "hair": tuple(hair.HAIR_COLOR),
-         "scalp": tuple(1.6 * hair.HAIR_COLOR), "brows": tuple(hair.BROW_COLOR), "iris": (0.30, 0.17, 0.055)}
+         "scalp": tuple(1.6 * hair.HAIR_COLOR), "brows": tuple(brows.BROW_COLOR), "iris": (0.30, 0.17, 0.055)}
 
 
 def lip_red(skin):
@@ -33,19 +38,18 @@ def lip_red(skin):
     return 0.85 * skin.mouth * smooth(skin.ring, rings.LIP_BORDER - 1.0, rings.LIP_BORDER + 1.0)
 
 
-def scalp(skin):
-    """(v,) 0..1 how much the roots of the hair show."""
-    return 0.75 * hair.scalp_shade(skin.p) ** 1.5 * (skin.patch != "ear")
+def paint_fields(skin):
+    """(v, n) what the painter of the skin wants to know about each vertex."""
+    return paint_skin.fields(skin, lip_red(skin))
 
 
 def skin_tint(skin):
     """(v, 7) shares of TONES in the colour of each skin vertex, rows sum to 1."""
-    red, root = lip_red(skin), scalp(skin)
+    red = lip_red(skin)
     own = skin.mouth * smooth(skin.ring, rings.LIP_SEAL, rings.LIP_SEAL + 3.0)
     eye = skin.patch == "eye"
     own = np.maximum(own, 0.6 * eye * smooth(skin.ring, rings.EYE_MARGIN - 1.0, rings.EYE_BACK))
-    share = dict.fromkeys(TONES, 0.0) | {"own": own, "lips": (1 - own) * red, "scalp": root}
-    share["skin"] = (1 - own) * (1 - red) * (1 - root)
+    share = dict.fromkeys(TONES, 0.0) | {"own": own, "lips": (1 - own) * red, "skin": (1 - own) * (1 - red)}
     return np.column_stack([share[name] + np.zeros(len(red)) for name in TONES])
 
 
@@ -53,15 +57,20 @@ def part_tint(part):
     """(n, 7) shares of TONES in the colour of a separate part."""
     share = np.zeros((len(part.p), len(TONES)))
     names = list(TONES)
-    main = {"hair": "hair", "brows": "brows"}.get(part.name, "own")
-    share[:, names.index(main)] = 1.0
-    if part.name == "brows":
-        share[:, names.index("skin")] = part.info["thin"]
-        share[:, names.index(main)] -= part.info["thin"]
+    main = {"brows": "brows", "scalp": "scalp"} | dict.fromkeys(hair.STYLES, "hair")
+    share[:, names.index(main.get(part.name, "own"))] = 1.0
     if part.name == "eye":
         share[:, names.index("iris")] = part.info["iris"]
         share[:, 0] -= part.info["iris"]
     return share
+
+
+def stored_color(color, part, part_names):
+    """(v, 3) colours of vertices such that times the texture they give the painted ones; the eye's texture is whole."""
+    share = np.where(part == part_names.index("eye"), 1.0, paint.NEUTRAL)
+    sheets = [k for k, name in enumerate(part_names) if name in ("brows", "lashes", "scalp", *hair.STYLES)]
+    share[np.isin(part, sheets)] = 1.0
+    return np.clip(color / share[:, None], 0, 1)
 
 
 def skin_color(skin):
@@ -89,9 +98,7 @@ def skin_color(skin):
     blend((0.36, 0.17, 0.13), 0.85 * eye * (skin.ring == rings.CREASE) * over)
     blend((0.56, 0.25, 0.21), 0.8 * eye * smooth(skin.ring, rings.EYE_MARGIN - 1.5, rings.EYE_BACK - 0.5))
     blend((0.60, 0.34, 0.31), eye * smooth(skin.ring, rings.EYE_BACK, rings.EYE_BACK + 1))
-    blend(TONES["scalp"], scalp(skin))
-    mottle = (np.sin(p[:, 0] * 5.1 + 2 * np.sin(p[:, 1] * 3.7)) * np.sin(p[:, 1] * 4.3 + p[:, 2] * 3.9)) * 0.02
-    return np.clip(color * (1 + mottle[:, None] * (1, 1.3, 1.3)), 0, 1)
+    return np.clip(color, 0, 1)
 
 
 @numba.njit(cache=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from sona import form
 
+EYE_SECTORS = 40
 IRIS_LIGHT = 1.5  # the iris's texture is so much darker on the whole than its tone
 IRIS, PUPIL = 0.66, 0.27  # radii on the eyeball, cm; the iris a little larger than life
 TEETH_UP = ((0.84, 1.02), (0.66, 0.88), (0.74, 0.98), (0.68, 0.80), (0.66, 0.76), (0.96, 0.70), (0.92, 0.66))
@@ -78,7 +79,7 @@ def both(part):
     return merge(part.name, part.material, [part, mirrored(part)])
 
 
-def eye(sectors=40):
+def eye(sectors=EYE_SECTORS):
     """Left eyeball: sclera, iris with a limbus ring, pupil; the cornea bulges a little over them."""
     iris = np.arcsin(IRIS / form.EYE_RADIUS)
     pupil = np.arcsin(PUPIL / form.EYE_RADIUS)
@@ -103,8 +104,8 @@ def caruncle(rows=9, around=12):
     a, b = np.meshgrid(np.linspace(0, np.pi, rows), np.arange(around) * 2 * np.pi / around, indexing="ij")
     ball = np.stack([np.sin(a) * np.cos(b), np.sin(a) * np.sin(b), np.cos(a)], -1)
     p = form.EYE + (-1.26, -0.12, 0.52) + ball * (0.30, 0.20, 0.30)
-    uv = 0.5 + 0.5 * (a / np.pi)[..., None] * ball[..., :2] / np.maximum(np.sin(a), 1e-6)[..., None]
-    color = np.tile([0.58, 0.25, 0.22], (rows * around, 1))
+    uv = 0.5 + 0.5 * (a / np.pi)[..., None] * np.stack([np.cos(b), np.sin(b)], -1)
+    color = np.tile([0.62, 0.34, 0.29], (rows * around, 1))
     return Part("caruncle", "tongue", p.reshape(-1, 3), grid_triangles(rows, around, closed=True),
                 uv.reshape(-1, 2), color, np.ones(rows * around))
 
