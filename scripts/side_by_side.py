@@ -1,11 +1,12 @@
 """A filmed speaker beside a face driven by the sound alone: mp4 to watch, or a strip of frames to look at.
 
     python scripts/side_by_side.py VIDEO -o OUT.mp4 [--sound FILE] [--face sona] [--model vox] [--lag MS]
-    python scripts/side_by_side.py VIDEO -o OUT.png --at 1.2,1.3,1.4,1.5
+    python scripts/side_by_side.py VIDEO -o OUT.png --at 1.2,1.3,1.4,1.5 [--alone]
 
 --sound names another file where the video has none; --lag shifts the picture of the film (positive: the film's picture
-is late and is shown earlier). A .png shows the film above the face at the given seconds, or at twelve between --from
-and --to. Films of people stay with you: check their licence before you show them to others.
+is late and is shown earlier). A .png shows the film above the face at the given seconds, or at sixteen between --from
+and --to; --alone leaves the film out and keeps to the lower face. Films of people stay with you: check their licence
+before you show them to others.
 """
 
 import argparse
@@ -15,6 +16,11 @@ import numpy as np
 
 import personare
 from personare.types import Take
+
+
+def lower_face(size):
+    """Rows and columns of the lower face in a picture of the built-in head."""
+    return slice(size * 8 // 16, size * 14 // 16), slice(size * 5 // 16, size * 11 // 16)
 
 
 def film(path, times_s, size):
@@ -77,13 +83,16 @@ def write_strip(options, audio):
     if options.at:
         times_s = np.array([float(word) for word in options.at.split(",")])
     else:
-        times_s = np.linspace(options.start, min(options.stop or np.inf, motion.duration_s - 0.1), 12)
+        times_s = np.linspace(options.start, min(options.stop or np.inf, motion.duration_s - 0.1), 16)
     index = np.clip(np.round(times_s * options.fps).astype(int), 0, len(motion) - 1)
     pose = None if motion.head_pose is None else motion.head_pose[index]
     chosen = personare.Motion(motion.values[index], motion.fps, motion.space, pose)
-    real = list(film(options.video, times_s + options.lag / 1000, options.size))
     faces = list(personare.render(chosen, face=options.face, size=options.size))
-    options.output.write_bytes(png(np.concatenate([np.concatenate(real, 1), np.concatenate(faces, 1)])))
+    if options.alone:
+        rows = [[np.ascontiguousarray(face[lower_face(options.size)]) for face in faces]]
+    else:
+        rows = [list(film(options.video, times_s + options.lag / 1000, options.size)), faces]
+    options.output.write_bytes(png(np.concatenate([np.concatenate(row, 1) for row in rows])))
     print("seconds", " ".join(f"{time_s:.2f}" for time_s in times_s))
 
 
@@ -103,6 +112,7 @@ def main():
     options.add_argument("--emotion")
     options.add_argument("--articulation", type=float, default=1.0)
     options.add_argument("--at", help="seconds of a strip, such as 0.5,0.6,0.7")
+    options.add_argument("--alone", action="store_true", help="a strip without the film")
     options.add_argument("--from", dest="start", type=float, default=0.5)
     options.add_argument("--to", dest="stop", type=float)
     options = options.parse_args()
