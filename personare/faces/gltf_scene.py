@@ -15,6 +15,7 @@ from personare.faces.skin import order_of, world_from_joints
 MOST_NODES = 20_000
 _MOST_SETS = 4  # JOINTS_0..JOINTS_3, sixteen joints for a vertex
 _LIST, _STRIP, _FAN = 4, 5, 6
+_VERTEX_BYTES = 64  # place at rest and in the world, normal, coordinates, colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +186,8 @@ def _read_part(gltf, number, node, primitive, seen):
 
     attributes, count = primitive.attributes, len(read("VEC3", "POSITION", FARTHEST))
     triangles, used = _triangles(gltf, primitive, count)
+    # A mesh may hang at many nodes, and each has vertices of its own.
+    gltf.charge(len(used) * _VERTEX_BYTES + triangles.nbytes)
     color = rows(("VEC3", "VEC4"), "COLOR_0")[:, :3] if "COLOR_0" in attributes else np.ones((len(used), 3), np.float32)
     moved, shapes = _shapes(gltf, primitive, count, used, seen)
     joints, binds, weights = _skin(gltf, node, primitive, rows, len(used))
