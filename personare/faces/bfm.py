@@ -105,12 +105,14 @@ def open_bfm(path, *, convention="deep3d", identity=None, texture=None):
     """
     if convention not in ("deep3d", "audiodvp"):
         raise InputError("convention", expected="deep3d or audiodvp", got=repr(convention), remedy="use one of those")
-    model = read_bfm(path)
-    identity, texture = _coefficients("identity", identity, model.identity), _coefficients(
-        "texture", texture, model.albedo)
-    rest = model.geometry(identity[None], np.zeros((1, len(model.expression))))[0]
-    color = linear_light(model.reflectance(texture[None])[0])
-    shapes, triangles, space = model.expression, model.triangles, BFM_64
+    model = read_bfm(path, bases=tuple(name for name, given in (("identity", identity), ("albedo", texture))
+                                       if given is not None))
+    rest, color = model.mean.astype(np.float64), model.albedo_mean
+    if identity is not None:
+        rest = rest + np.tensordot(checked("identity", identity, (len(model.identity),)), model.identity, 1)
+    if texture is not None:
+        color = color + np.tensordot(checked("texture", texture, (len(model.albedo),)), model.albedo, 1)
+    shapes, triangles, space, color = model.expression, model.triangles, BFM_64, linear_light(color)
     if convention == "deep3d":
         rest = rest - model.middle
     else:
@@ -124,15 +126,16 @@ def open_bfm(path, *, convention="deep3d", identity=None, texture=None):
         raise InputError(path, expected=f"{len(space)} expressions", got=str(len(shapes)),
                          remedy="convert the model again")
     return LinearFace(name="bfm", space=space, surface=surface, rest=rest[source] + offset,
-                      shapes=shapes[:, source], head_weight=np.ones(len(source)), head_pivot=np.zeros(3))
+                      shapes=np.take(shapes, source, 1), head_weight=np.ones(len(source)), head_pivot=np.zeros(3))
 
 
-def _coefficients(name, values, basis):
-    return np.zeros(len(basis)) if values is None else checked(name, values, (len(basis),), dtype=np.float64)
-
-
-def read_bfm(path):
+def read_bfm(path, *, bases=("identity", "albedo")):
     """The BfmModel of a file or folder, see open_bfm.
+
+    Args:
+        path: as for open_bfm.
+        bases: which of "identity" and "albedo" are wanted; reading one takes as long as all the rest of bfm.npz. The
+            others have no modes in what is returned.
 
     Raises:
         InputError: files missing, damaged, or not of this model.
@@ -152,7 +155,9 @@ def read_bfm(path):
         raise InputError(path, expected="a Basel Face Model that personare converted", got="another .npz",
                          remedy="make one with: personare convert bfm FOLDER -o bfm.npz")
     try:
-        return BfmModel(**read_npz(path, _ARRAYS))
+        left_out = [name for name in ("identity", "albedo") if name not in bases]
+        data = read_npz(path, [name for name in _ARRAYS if name not in left_out])
+        return BfmModel(**data, **{name: np.zeros((0, len(data["mean"]), 3), np.float32) for name in left_out})
     except (TypeError, ValueError) as error:
         raise damaged(path, error) from error
 

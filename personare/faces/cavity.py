@@ -9,6 +9,7 @@ from personare.types import Material
 MOUTH = Material("mouth", roughness=0.45, specular=0.03, scatter=0.2)
 _EDGE, _BOTTOM = (0.20, 0.055, 0.050), (0.012, 0.004, 0.004)   # linear RGB at the lips and at the bottom
 _DEPTH, _NARROWING = 0.45, 0.85                               # of the mouth's width; of the ring at the bottom
+_MOST_OPEN_EDGES = 20_000
 _SHORTEST = 8                                                 # edges of the hole
 # A mouth by its place: width and distance from the middle as shares of the mesh's width, height as one of its own.
 _NARROWEST, _WIDEST, _MOST_ASIDE, _TALLEST = 0.12, 0.6, 0.06, 0.6
@@ -58,12 +59,18 @@ def holes(triangles):
         triangles: (f, 3) int.
 
     Returns:
-        List of arrays; lines that touch themselves are left out.
+        List of arrays; lines that touch themselves are left out. None for a mesh that is mostly edges.
     """
+    if not len(triangles):
+        return []
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).astype(np.int64)
-    count = int(triangles.max(initial=0)) + 1
-    forth, back = edges[:, 0] * count + edges[:, 1], edges[:, 1] * count + edges[:, 0]
-    open_edges = edges[~np.isin(forth, back)]
+    # Sorted by its two ends, an edge of two triangles stands twice in a row and one at the end of the mesh alone.
+    key = edges.min(1) * (int(triangles.max(initial=0)) + 1) + edges.max(1)
+    order = np.argsort(key)
+    change = np.concatenate([[True], np.diff(key[order]) != 0, [True]])
+    open_edges = edges[order[change[1:] & change[:-1]]]
+    if len(open_edges) > _MOST_OPEN_EDGES:
+        return []
     starts, times = np.unique(open_edges[:, 0], return_counts=True)
     forks = set(starts[times > 1].tolist())
     following = dict(open_edges.tolist())

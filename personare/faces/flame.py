@@ -184,8 +184,8 @@ def _face(path, data, rest, moves):
     still = np.tile(np.eye(4, dtype=np.float32), (len(JOINTS), 1, 1))
     space = Space(f"flame-{len(moves)}", numbered("exp", len(moves)) + FLAME_POSES)
     return FlameFace(
-        name="flame", space=space, surface=surface, rest=rest[source] + offset, expressions=moves[:, source],
-        correctives=corrective[:, source], skin=Skin(parents, still, data["weights"][source]), joints=joints,
+        name="flame", space=space, surface=surface, rest=rest[source] + offset, expressions=np.take(moves, source, 1),
+        correctives=np.take(corrective, source, 1), skin=Skin(parents, still, data["weights"][source]), joints=joints,
         joint_expressions=np.einsum("jv,evc->ejc", regressor, moves), head_weight=np.ones(len(source)),
         head_pivot=joints[0])
 

@@ -61,7 +61,7 @@ def open_ict(path, *, space="arkit-52", identity=None):
     weight, pivot = head_weights(rest)
     eyes = _gaze(mesh, rest, shapes, space)
     joints = tuple(Joint(name, center, ball[source].astype(np.float32), turns) for name, center, ball, turns in eyes)
-    return LinearFace(name="ict", space=space, surface=surface, rest=rest[source], shapes=shapes[:, source],
+    return LinearFace(name="ict", space=space, surface=surface, rest=rest[source], shapes=np.take(shapes, source, 1),
                       head_weight=weight[source], head_pivot=pivot,
                       joints=(*joints, Joint(HEAD, pivot, weight[source])))
 

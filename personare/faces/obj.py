@@ -79,31 +79,46 @@ def _numbers(text):
 
 def _faces(data, source, vertices, uvs):
     """Corners of all faces in a row, their uv or -1, corners a face, material a face, and material names."""
-    corners, counts, material, names, current = [], [], [], {}, -1
+    lines, counts, material, names, current, total = [], [], [], {}, -1, 0
     for kind, line in _FACE.findall(data):
         if kind == b"usemtl":
             current = names.setdefault(line.strip(), len(names))
             continue
         if current < 0:
             current = names.setdefault(b"default", len(names))
-        parts = line.split()
-        corners += parts
-        counts.append(len(parts))
+        lines.append(line)
+        counts.append(len(line.split()))
         material.append(current)
-        if len(corners) > _MOST_CORNERS:
+        total += counts[-1]
+        if total > _MOST_CORNERS:
             raise damaged(source, f"more than {_MOST_CORNERS} corners")
     if not counts:
         raise damaged(source, "no faces")
     if len(names) > _MOST_MATERIALS:
         raise damaged(source, f"{len(names)} materials")
-    try:
-        split = [corner.split(b"/", 2) for corner in corners]
-        index = np.array([int(corner[0]) for corner in split], np.int64)
-        index_uv = np.array([int(corner[1]) if len(corner) > 1 and corner[1] else 0 for corner in split], np.int64)
-    except (ValueError, OverflowError):
-        raise damaged(source, "a face whose corners are no numbers") from None
+    index, index_uv = _corners(b"\n".join(lines), total, source)
     return (_from_zero(index, vertices), _from_zero(index_uv, uvs), counts, np.array(material),
             tuple(name.decode("utf8", "replace") for name in names))
+
+
+def _corners(text, count, source):
+    """(n,) vertex and (n,) uv of each corner as the file has them, 0 for none: all corners at once if of one style."""
+    marks = text.translate(None, b"0123456789-").split()
+    double = text.count(b"//")
+    # Numbers a corner, and whether the second is its uv: v, v/vt, v/vt/vn, v//vn.
+    width, has_uv = {b"": (1, False), b"/": (2, True), b"//": (2, False) if double else (3, True)}.get(
+        marks[0] if marks else b"", (0, False))
+    if width and len(set(marks)) <= 1 and len(marks) in (0, count) and double in (0, count):
+        numbers = _numbers(text.replace(b"/", b" "))
+        if numbers is not None and numbers.size == width * count and np.abs(numbers).max(initial=0) < 2**31:
+            numbers = numbers.astype(np.int64).reshape(count, width)
+            return numbers[:, 0], numbers[:, 1] if has_uv else np.zeros(count, np.int64)
+    try:
+        split = [corner.split(b"/", 2) for corner in text.split()]
+        return (np.array([int(corner[0]) for corner in split], np.int64),
+                np.array([int(corner[1]) if len(corner) > 1 and corner[1] else 0 for corner in split], np.int64))
+    except (ValueError, OverflowError):
+        raise damaged(source, "a face whose corners are no numbers") from None
 
 
 def _from_zero(index, count):

@@ -47,7 +47,7 @@ def open_shapes(path, *, unit_m=None):
     rest = (mesh.vertices[source] + offset) * unit
     weight, pivot = rigid_head(rest)
     return LinearFace(name=path.stem or "shapes", space=space, surface=surface, rest=rest,
-                      shapes=moves[:, source] * unit, head_weight=weight, head_pivot=pivot)
+                      shapes=np.take(moves, source, 1) * unit, head_weight=weight, head_pivot=pivot)
 
 
 def rigid_head(rest):

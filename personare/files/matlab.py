@@ -150,7 +150,7 @@ def _variable(source, order, names):
     numbers = np.frombuffer(data, order + _TYPES[stored])
     if len(numbers) != math.prod(shape):
         raise _Damaged(f"{len(numbers)} numbers in {name} of shape {shape}")
-    return name, numbers.reshape(shape, order="F").astype(dtype.newbyteorder("="), order="C")
+    return name, numbers.reshape(shape, order="F").astype(dtype.newbyteorder("="), copy=False)
 
 
 def _element(source, order, *, most):

@@ -32,6 +32,17 @@ def test_styles_of_faces(faces):
     assert mesh.uv is None
 
 
+@pytest.mark.parametrize(("faces", "uv"), [
+    (b"f 1/1/1 2/2/1 3/3/1 4/1/1", [[0, 1, 2], [0, 2, 0]]), (b"f 1/1 2 3/3 4", [[0, -1, 2], [0, 2, -1]]),
+    (b"f 1/1/ 2/2/ 3/3/ 4/1/", [[0, 1, 2], [0, 2, 0]]), (b"f 1// 2/2/1 3// 4/1/1", [[-1, 1, -1], [-1, -1, 0]]),
+    (b"f -4/-3/-1 -3/-2/-1 -2/-1/-1 -1/-3/-1", [[0, 1, 2], [0, 2, 0]]),
+])
+def test_styles_of_uv(faces, uv):
+    mesh = read_obj(SQUARE + b"vt 0 0\nvt 1 0\nvt 1 1\nvn 0 0 1\n" + faces)
+    assert mesh.triangles.tolist() == [[0, 1, 2], [0, 2, 3]]
+    assert mesh.triangles_uv.tolist() == uv
+
+
 def test_materials_colours_and_odd_lines():
     text = (b"# made by hand\nmtllib a.mtl\no head\n" + b"".join(
         b"v %d %d 0 1 0.5 0\n" % (x, y) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1)))
