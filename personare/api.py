@@ -12,7 +12,7 @@ from personare.assets import user_path
 from personare.errors import InputError
 from personare.motion.layers import STILL, Layers, LayerStream
 from personare.motion.retarget import can_convert
-from personare.spaces import unknown_name
+from personare.spaces import ARKIT_52, unknown_name
 from personare.transfer import convert, fitted
 from personare.types import Audio, AudioStream, Face, Motion, Take
 
@@ -250,7 +250,7 @@ def _as_expressions(motion, face):
     from personare.faces.visemes import as_vrm1
 
     own = getattr(face, "vrm", None) is not None
-    return as_vrm1(motion) if motion.space.name == "arkit-52" and not own else motion
+    return as_vrm1(motion) if not own and set(ARKIT_52.columns) <= set(motion.space.columns) else motion
 
 
 def read_motion(path):
