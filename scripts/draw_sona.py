@@ -29,7 +29,7 @@ WIDE = 480
 PORTRAIT_CAST = (
     ("amara", -24, both("mouthSmile", 0.45) | both("cheekSquint", 0.3) | {"jawOpen": 0.10}),
     ("sona", 12, both("mouthSmile", 0.20) | {"browInnerUp": 0.2}),
-    ("kenji", 26, {"jawOpen": 0.22, "mouthFunnel": 0.25, "browInnerUp": 0.3}),
+    ("kenji", 24, both("mouthSmile", 0.35) | both("cheekSquint", 0.2)),
 )
 # (yaw in degrees, weights), row by row; docs/faces/sona.md names them in this order.
 TILES = (

@@ -13,6 +13,7 @@ import numpy as np
 from personare.export.folders import atomic_folder
 from personare.export.pictures import checked_picture, pictures
 
+_LEFT, _UP = 1, 2  # filters of a row
 _OURS = re.compile(r"frame_\d+\.png")
 
 
@@ -47,16 +48,22 @@ def png(picture):
     """Bytes of a PNG file.
 
     Args:
-        picture: (h, w, 3) uint8 sRGB, or (h, w, 4) with an opacity.
+        picture: (h, w, 3) uint8 sRGB, or (h, w, 4) with an opacity; grey with an opacity takes two channels.
     """
     height, width, channels = picture.shape
-    # Each row says how it was filtered; 1 is the difference to the pixel on the left.
+    kind, filtered = (6, _UP) if channels == 4 else (2, _LEFT)
+    if channels == 4 and (picture[..., :1] == picture[..., 1:3]).all():
+        kind, picture, channels = 4, np.ascontiguousarray(picture[..., 2:]), 2
+    # Each row says how it was filtered: by the difference to the pixel on the left, or to the one above.
     rows = np.zeros((height, 1 + width * channels), np.uint8)
-    rows[:, 0] = 1
-    left = np.zeros_like(picture)
-    left[:, 1:] = picture[:, :-1]
-    rows[:, 1:] = (picture - left).reshape(height, -1)
-    head = struct.pack(">IIBBBBB", width, height, 8, 6 if channels == 4 else 2, 0, 0, 0)
+    rows[:, 0] = filtered
+    before = np.zeros_like(picture)
+    if filtered == _LEFT:
+        before[:, 1:] = picture[:, :-1]
+    else:
+        before[1:] = picture[:-1]
+    rows[:, 1:] = (picture - before).reshape(height, -1)
+    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + \
         _chunk(b"sRGB", b"\0") + _chunk(b"IDAT", zlib.compress(rows, 6)) + _chunk(b"IEND", b"")
 
