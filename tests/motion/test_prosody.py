@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import personare
 from personare.motion.layers import Layers, LayerStream
 from personare.motion.prosody import Accents, VoiceStream, nod_curve, raise_curve
 from personare.types import Motion
@@ -90,3 +91,13 @@ def test_layers_hear_the_voice():
     heard = stream.apply(motion)
     assert deaf.column("browInnerUp").max() == 0
     assert heard.column("browInnerUp").max() > 0.2
+
+
+def test_any_chunks_of_sound_give_the_same_performance(rng):
+    sound = np.concatenate([tone(130, 0.8, 0.05), tone(190, 0.3, 0.3), np.zeros(8000, np.float32), tone(150, 1.1, 0.1)])
+    cuts = np.sort(rng.integers(0, len(sound), 9))
+    pieces = personare.AudioStream(RATE_HZ, lambda: iter(np.split(sound, cuts)))
+    whole, chunked = (personare.animate(one, emotion="joy:0.6", articulation=1.4)
+                      for one in (personare.Audio(sound, RATE_HZ), pieces))
+    np.testing.assert_allclose(chunked.values, whole.values, atol=2e-5)
+    np.testing.assert_allclose(chunked.head_pose, whole.head_pose, atol=1e-6)
