@@ -27,7 +27,8 @@ _ORIGINS = (
 )
 # Kind of face on a card -> "module:function" that makes it of the file's path.
 _KINDS = {"linear": "personare.faces.bundle:read_linear", "vertices": "personare.faces.template:read_vertices",
-          "flame": "personare.faces.flame:read_flame", "bfm": "personare.faces.bfm:open_bfm"}
+          "flame": "personare.faces.flame:read_flame", "bfm": "personare.faces.bfm:open_bfm",
+          "nphm": "personare.faces.nphm:read_nphm"}
 
 
 def open_npz(path):

@@ -16,7 +16,7 @@ from personare.arrays import checked
 from personare.errors import InputError
 from personare.faces.extraction import Grid, extract
 from personare.faces.inverse_warp import Carried, carry
-from personare.faces.linear import LinearFace, turned
+from personare.faces.linear import LinearFace, turned, weights_of
 from personare.faces.nphm_model import NphmModel
 from personare.spaces import Space
 from personare.types import Face, Mesh, Motion, Surface
@@ -113,28 +113,25 @@ class ImplicitFace(Face):
         """Mesh of a Motion; every frame has the same triangles.
 
         Args:
-            motion: Motion in this face's space.
+            motion: Motion whose columns are all among this face's.
 
         Returns:
             Mesh with (t, v, 3) vertices.
 
         Raises:
-            InputError: the motion is in another space.
+            InputError: the motion has a column that this face does not know.
         """
-        if motion.space.columns != self.space.columns:
-            raise InputError("motion", expected=f"the space {self.space.name} of face '{self.name}'",
-                             got=motion.space.name, remedy="convert the motion first")
-        s = len(self.canonical)
+        s, rows = len(self.canonical), weights_of(self, motion)
         vertices = np.empty((len(motion), len(self.head_weight), 3), np.float32)
         vertices[:, :s] = self._resting.points
         state, before = self._at_rest, np.zeros(len(self.space), np.float32)
         moving = np.flatnonzero(self.moving)
-        for frame, values in zip(vertices, motion.values, strict=True):
+        for frame, values in zip(vertices, rows, strict=True):
             state, before = self._carried(state, before, values, self.canonical[moving]), values
             frame[moving] = state.points
         vertices[:, :s] *= np.float32(self.unit_m)
         if self.parts:
-            vertices[:, s:] = self.parts.mesh(Motion(motion.values, motion.fps, motion.space)).vertices
+            vertices[:, s:] = self.parts.mesh(Motion(rows, motion.fps, self.space)).vertices
         if motion.head_pose is not None:
             vertices = turned(vertices, motion.head_pose, self.head_weight, self.head_pivot)
         return Mesh(vertices, self.surface.triangles)
@@ -188,6 +185,12 @@ class ImplicitFace(Face):
         gap = np.linalg.norm(self.mesh(still).vertices[:, moving] - self.baked.mesh(still).vertices[:, moving], axis=2)
         return {"mean_mm": float(gap.mean() * 1000), "p95_mm": float(np.quantile(gap, 0.95) * 1000),
                 "max_mm": float(gap.max() * 1000)}
+
+    def packed(self):
+        """Card and arrays for save_face; a face with parts cannot be packed, its bake can."""
+        from personare.faces.nphm import packed
+
+        return packed(self)
 
     @cached_property
     def _resting(self):

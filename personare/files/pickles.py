@@ -113,6 +113,8 @@ def _reduce(stack, _):
 
 def _build(stack, _):
     state, target = stack.pop(), stack[-1]
+    if isinstance(target, dict):
+        return  # torch notes the versions of its layers on a dict of weights; nobody needs them
     if not isinstance(target, Foreign):
         raise Unreadable("a state for something that is no array")
     target.state = state

@@ -1,8 +1,6 @@
 """Fit the two networks: signed distances of many neutral heads, then where points of moving heads came from."""
 
 import math
-import time
-from dataclasses import dataclass
 
 import igl
 import numpy as np
@@ -12,23 +10,7 @@ from torch import nn
 UNIT_M = 0.25                # one unit of the network, as in NPHM
 BOX_M = ((-0.2, -0.21, -0.19), (0.2, 0.18, 0.08))
 FIELD_BATCH, WARP_GROUPS, WARP_POINTS = 4096, 96, 96
-FIELD_RATE, WARP_RATE = 2e-3, 2e-3
 CLAMP_M = 0.02
-
-
-@dataclass(frozen=True)
-class People:
-    """Who is learned.
-
-    Args:
-        weights: (p, axes) identity weights.
-        neutral: (p, v, 3) metres, in the canonical expression.
-        anchors: (anchors,) vertices.
-    """
-
-    weights: np.ndarray
-    neutral: np.ndarray
-    anchors: np.ndarray
 
 
 # Where anchors belong on the average head, millimetres: the left one of each pair, then the midline. Lips, lids and
@@ -56,44 +38,55 @@ def anchor_vertices(mesh, outer):
     return np.array(pairs + [nearest(place) for place in np.array(MIDDLE_MM) / 1000])
 
 
-def triangle_chances(heads):
-    """(f,) how often each triangle is drawn: evenly over area and tessellation, more where shapes move it."""
-    mesh = heads.meshes(np.zeros((1, len(heads.axes))), heads.canonical[None])[0]
+def triangle_chances(heads, *, ears=1.0):
+    """(f,) how often each triangle is drawn: evenly over area and tessellation, more where shapes move it.
+
+    Args:
+        heads: Heads.
+        ears: how much more often the folds of the ears are drawn, which shapes hardly move.
+    """
+    mesh = heads.rest[0]
     corners = mesh[heads.triangles]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    shapes = heads.basis[len(heads.axes) : len(heads.axes) + len(heads.shapes)].reshape(len(heads.shapes), -1, 3)
-    motion = np.linalg.norm(shapes, axis=2).max(0)[heads.triangles].max(1)
-    chances = np.sqrt(area) * (0.25 + np.minimum(motion, 0.01) / 0.005)
+    moves = heads.moves[0, :, :, : len(heads.shapes)].astype(np.float32)
+    motion = np.linalg.norm(moves, axis=1).max(1)[heads.triangles].max(1)
+    middle = corners.mean(1)
+    ear = (np.abs(middle[:, 0]) > 0.058) & (np.abs(middle[:, 1]) < 0.05) & (np.abs(middle[:, 2] + 0.06) < 0.035)
+    chances = np.sqrt(area) * (0.25 + np.minimum(motion, 0.01) / 0.005) * np.where(ear, ears, 1)
     return chances / chances.sum()
 
 
-def surface_points(rng, triangles, count, *meshes):
-    """Points at the same place of several meshes, and their normals.
+def drawn_points(rng, *corners):
+    """Points at the same place of the same triangles in several poses, and their normals.
 
     Args:
-        triangles: (count, 3) drawn triangles.
-        meshes: each (v, 3), or (count, 3, 3) corners.
+        corners: each (n, 3, 3).
 
     Returns:
-        ((count, 3) points, (count, 3) unit normals) of each mesh.
+        ((n, 3) points, (n, 3) unit normals) of each pose.
     """
-    share = rng.dirichlet((1, 1, 1), count).astype(np.float32)
+    share = rng.dirichlet((1, 1, 1), len(corners[0])).astype(np.float32)
     result = []
-    for mesh in meshes:
-        corners = mesh[triangles] if mesh.ndim == 2 else mesh
-        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    for each in corners:
+        normal = np.cross(each[:, 1] - each[:, 0], each[:, 2] - each[:, 0])
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        result.append((np.einsum("nc,ncd->nd", share, corners), normal))
+        result.append((np.einsum("nc,ncd->nd", share, each), normal))
     return result
 
 
-def distances(rng, heads, people, *, points_each):
-    """Points around every neutral head and their signed distance: (p, n, 3) and (p, n) float32 metres."""
-    chances, low, high = triangle_chances(heads), *np.array(BOX_M)
+def distances(rng, heads, neutral, *, points_each):
+    """Points around every neutral head and their signed distance: (p, n, 3) and (p, n) float32 metres.
+
+    Args:
+        heads: Heads.
+        neutral: (p, v, 3) metres.
+        points_each: n.
+    """
+    chances, low, high = triangle_chances(heads, ears=6.0), *np.array(BOX_M)
     points, values = [], []
-    for mesh in people.neutral:
-        drawn = heads.triangles[rng.choice(len(chances), points_each, p=chances)]
-        (here, _), = surface_points(rng, drawn, points_each, mesh)
+    for mesh in neutral:
+        drawn = rng.choice(len(chances), points_each, p=chances)
+        (here, _), = drawn_points(rng, mesh[heads.triangles[drawn]])
         spread = rng.choice([0.0004, 0.0025, 0.01], (points_each, 1), p=[0.3, 0.4, 0.3])
         here = here + rng.normal(0, 1, here.shape) * spread
         far = rng.random(points_each) < 0.12
@@ -113,24 +106,25 @@ def _schedule(optimizer, rate, share):
         group["lr"] = rate * factor
 
 
-def fit_field(identity, codes_of, people, data, *, minutes, seed, log=print):
+def fit_field(identity, codes_of, weights, goal, data, *, steps, rate, seed, log=print):
     """Fit the distance field and the map from axes to codes.
 
     Args:
         identity: learn.nets.nphm.Identity.
         codes_of: nn.Linear without bias, axes to identity code.
-        people: People.
+        weights: (p, axes) identity weights.
+        goal: (p, anchors, 3) metres, where the anchors lie.
         data: from distances.
+        steps, rate: how many steps, and the largest of their sizes.
     """
-    rng, weights = np.random.default_rng(seed), torch.as_tensor(people.weights)
+    rng, weights, goal = np.random.default_rng(seed), torch.as_tensor(weights), torch.as_tensor(goal / UNIT_M)
     points, values = (torch.from_numpy(x.reshape(-1, *x.shape[2:])) for x in data)
     each = data[0].shape[1]
-    goal = torch.as_tensor(people.neutral[:, people.anchors] / UNIT_M)
     parameters = [*identity.parameters(), *codes_of.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=FIELD_RATE, betas=(0.9, 0.99))
-    start, step, recent = time.monotonic(), 0, []
-    while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
-        _schedule(optimizer, FIELD_RATE, share)
+    optimizer = torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.99))
+    recent = []
+    for step in range(1, steps + 1):
+        _schedule(optimizer, rate, step / steps)
         drawn = torch.from_numpy(rng.integers(len(points), size=FIELD_BATCH))
         codes = codes_of(weights)
         anchors = identity.anchors_of(codes)
@@ -143,19 +137,24 @@ def fit_field(identity, codes_of, people, data, *, minutes, seed, log=print):
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
-        step += 1
         recent.append(float(miss.detach()))
         if step % 200 == 0:
             placed = float((anchors.detach() - goal).norm(dim=-1).mean()) * UNIT_M * 1000
-            log(f"field {step} {share:.2f} {np.mean(recent[-200:]):.4f} mm, anchors {placed:.2f} mm", flush=True)
-    return step
+            log(f"field {step} of {steps}: {np.mean(recent[-200:]):.4f} mm, anchors {placed:.2f} mm", flush=True)
 
 
 class Poses:
-    """Draws points of moving heads and where they lie in the neutral one."""
+    """Draws points of moving heads and where they lie in the neutral one.
 
-    def __init__(self, rng, heads, people, expressions):
-        self.rng, self.heads, self.people, self.expressions = rng, heads, people, expressions
+    Args:
+        rng: random generator.
+        heads: Heads.
+        neutral: (p, v, 3) metres.
+        expressions: Expressions.
+    """
+
+    def __init__(self, rng, heads, neutral, expressions):
+        self.rng, self.heads, self.neutral, self.expressions = rng, heads, neutral, expressions
         self.chances = triangle_chances(heads)
 
     def draw(self, groups, points):
@@ -165,14 +164,12 @@ class Poses:
         between lips and lids belongs to both sides and counts little.
         """
         rng, count = self.rng, groups * points
-        persons = rng.integers(len(self.people.weights), size=groups)
+        persons = rng.integers(len(self.neutral), size=groups)
         values = self.expressions.draw(groups)
-        posed = self.heads.meshes(self.people.weights[persons], values)
-        triangles = self.heads.triangles[rng.choice(len(self.chances), count, p=self.chances)]
-        group = np.repeat(np.arange(groups), points)
-        (here, normal), (there, rest_normal) = surface_points(
-            rng, triangles, count, posed[group[:, None], triangles],
-            self.people.neutral[persons[group][:, None], triangles])
+        drawn = rng.choice(len(self.chances), (groups, points), p=self.chances)
+        posed = self.heads.corners(persons, values, drawn).reshape(-1, 3, 3)
+        neutral = self.neutral[persons[:, None, None], self.heads.triangles[drawn]].reshape(-1, 3, 3)
+        (here, normal), (there, rest_normal) = drawn_points(rng, posed, neutral)
         kind = rng.random(count)
         depth = np.where(kind < 0.7, 0, np.where(kind < 0.88, -rng.exponential(0.0015, count), np.where(
             kind < 0.96, rng.exponential(0.0015, count), rng.uniform(0, 0.03, count))))
@@ -181,24 +178,27 @@ class Poses:
         return (persons, values, here + depth * normal, there + depth * rest_normal, weight.astype(np.float32))
 
 
-def fit_warp(expression, expression_map, identity, codes_of, people, poses, *, minutes, seed, log=print):
+def fit_warp(expression, expression_map, identity, codes_of, weights, poses, *, steps, rate, seed, log=print):
     """Fit the deformation from posed to neutral heads, and the map from shapes to expression codes.
 
     Args:
         expression: learn.nets.nphm.Expression.
         expression_map: nn.Linear without bias, shapes to expression code.
         identity, codes_of: fitted before and left as they are.
+        weights: (p, axes) identity weights.
+        poses: Poses.
+        steps, rate: how many steps, and the largest of their sizes.
     """
     torch.manual_seed(seed)
     with torch.no_grad():
-        codes = codes_of(torch.as_tensor(people.weights))
+        codes = codes_of(torch.as_tensor(weights))
         anchors = identity.anchors_of(codes)
     parameters = [*expression.parameters(), *expression_map.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=WARP_RATE, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.99))
     group = torch.arange(WARP_GROUPS).repeat_interleave(WARP_POINTS)
-    start, step, recent = time.monotonic(), 0, []
-    while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
-        _schedule(optimizer, WARP_RATE, share)
+    recent = []
+    for step in range(1, steps + 1):
+        _schedule(optimizer, rate, step / steps)
         persons, values, posed, neutral, weight = poses.draw(WARP_GROUPS, WARP_POINTS)
         posed, neutral = torch.from_numpy(posed / UNIT_M), torch.from_numpy(neutral / UNIT_M)
         persons = torch.from_numpy(persons)
@@ -210,12 +210,10 @@ def fit_warp(expression, expression_map, identity, codes_of, people, poses, *, m
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)
         optimizer.step()
-        step += 1
         on = weight == 1
         recent.append(miss.detach().numpy()[on])
         if step % 200 == 0:
             last = np.concatenate(recent[-200:])
             recent = recent[-200:]
-            log(f"warp {step} {share:.2f} mean {last.mean():.3f} median {np.median(last):.3f} "
+            log(f"warp {step} of {steps}: mean {last.mean():.3f} median {np.median(last):.3f} "
                 f"95 % {np.quantile(last, 0.95):.3f} mm", flush=True)
-    return step
