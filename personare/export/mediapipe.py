@@ -54,7 +54,7 @@ def write(path, take, *, progress=None):
         file.write(msgspec.json.encode({"fps": float(motion.fps)})[:-1] + b',"frames":[')
         for number in range(len(motion)):
             row = motion.frames(number, number + 1)
-            scores = {name: round(float(row.column(name)[0]), 7) for name in known}
+            scores = {name: round(float(row.column(name)[0]), 6) for name in known}
             file.write(b",\n" * (number > 0) + msgspec.json.encode(_frame(number / motion.fps, scores, row.head_pose)))
             if progress:
                 progress(number + 1, len(motion))
@@ -62,10 +62,10 @@ def write(path, take, *, progress=None):
 
 
 def _frame(time_s, scores, pose):
-    categories = [{"index": i, "score": scores.get(name, 0.0), "categoryName": name, "displayName": ""}
+    categories = [{"index": i, "score": scores.get(name, 0.0), "categoryName": name}
                   for i, name in enumerate(MEDIAPIPE_52.columns)]
     frame = {"timestamp_ms": round(time_s * 1000, 3), "faceBlendshapes": [
-        {"categories": categories, "headIndex": -1, "headName": ""}]}
+        {"categories": categories}]}
     if pose is not None:
         matrix = pose[0].astype(np.float64)
         matrix[:3, 3] *= CM

@@ -14,6 +14,8 @@ LARGEST_JSON_BYTES, _MOST_FRAMES = 256 << 20, 2_000_000
 # Frames are decoded one by one, so that Python's own lists and numbers, 32 bytes each, never stand for a whole file.
 # One frame, or the list of names, is 20 kB where it is large.
 _LARGEST_PART_BYTES = 1 << 20
+# Some libraries quote the bytes that they do not understand.
+_LONGEST_REASON = 300
 
 
 def checked_size(path, *, limit=LARGEST_BYTES):
@@ -114,5 +116,5 @@ def unreadable(path, reason):
     """An InputError that says why a file cannot be read as what it should be; a reason that says so already is kept."""
     if isinstance(reason, InputError) and reason.argument.startswith(str(path)):  # this file, or one in this folder
         return InputError(reason.argument, expected=reason.expected, got=reason.got, remedy=reason.remedy)
-    return InputError(path, expected="a complete file of this format", got=str(reason).rstrip("."),
-                      remedy="export it again")
+    got = " ".join(str(reason).split())[:_LONGEST_REASON].rstrip(".")
+    return InputError(path, expected="a complete file of this format", got=got, remedy="export it again")

@@ -64,3 +64,9 @@ def test_noise_under_any_name_is_one_clear_error(tmp_path, suffix, rng):
         with pytest.raises(InputError) as caught:
             registry.load_reader(registry.format_to_read(path))(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_reason_is_one_line_of_bounded_length():
+    text = str(reading.unreadable("a", "x\n" * 5000 + "."))
+    assert len(text) < 400
+    assert "\n" not in text
