@@ -69,7 +69,7 @@ def _nose(p, d):
     tip = join(ellipsoid(p, (0, -3.95, 10.8), (0.72, 0.62, 0.72)),
                ellipsoid(p, (0.42, -4.0, 10.75), (0.5, 0.52, 0.6)), 0.35)
     wing = ellipsoid(p, (1.06, -4.3, 9.75), (0.53, 0.56, 0.86))
-    column = capsule(p, (0, -4.55, 10.75), (0, -5.0, 9.75), 0.3, 0.36)
+    column = capsule(p, (0, -4.45, 10.75), (0, -4.74, 9.7), 0.3, 0.38)
     nose = join(join(join(bridge, tip, 0.7), wing, 0.55), column, 0.4)
     return join(d, nose, 0.75)
 

@@ -53,6 +53,23 @@ def fill_eye(half, p):
         p[_keys(half, "eye", ring)] = _behind(back, turn)
 
 
+def lid_relief(rim, margin, ring, angle):
+    """Displacement (n, 3) that the fold of the upper lid has put on a ring of the left eye.
+
+    Args:
+        rim, margin: (n, 3) positions of the first ring and of the lid's margin.
+        ring: which ring.
+        angle: (n,) ring angles.
+    """
+    share = ring / EYE_MARGIN
+    share = 0.35 * share + 0.65 * (1 - (1 - share) ** 2)
+    at = form.drop(rim[:, :2] + share * (margin - rim)[:, :2])
+    normal = form.gradient(at)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    depth = (1 - share) * np.linalg.norm((rim - margin)[:, :2], axis=1)
+    return (np.where(np.sin(angle) > 0, _crease(depth, angle), 0.0))[:, None] * normal
+
+
 def _crease(depth, angle):
     """Relief of the lid fold over the distance to the margin, cm, (n,)."""
     upper = np.clip(np.sin(angle), 0, 1) ** 0.7
@@ -173,6 +190,7 @@ def fill_ear(half, p):
     """The ear as one patch: out along its back to the helix, then in over the folds to the canal."""
     block = chart.BLOCKS["ear"]
     angle = skin.ring_angle(block, np.arange(len(chart.boundary(block))))
+    angle = angle + 0.20 * np.sin(2 * angle)  # the few sectors of the upper and lower edge stand closer there
     root = p[_keys(half, "ear", 0)]
     behind, up = np.cos(angle), np.sin(angle)
     wide = 1.75 * (1 + 0.12 * up) * np.where(behind > 0, 1.0, 0.80)

@@ -10,7 +10,7 @@ from sona.regions import eye_frame, eye_point, smooth
 GAZE_UP_RAD, GAZE_DOWN_RAD, GAZE_SIDE_RAD = np.radians(25.0), np.radians(28.0), np.radians(30.0)
 
 
-def lid_shape(skin, upper, lower, *, meet=0.06, swell=0.0, slide=0.0):
+def lid_shape(skin, upper, lower, *, meet=0.06, swell=0.0, slide=0.0, unfold=0.0):
     """Displacement (v, 3) of the left lids when their margins turn about the eye.
 
     Args:
@@ -21,13 +21,15 @@ def lid_shape(skin, upper, lower, *, meet=0.06, swell=0.0, slide=0.0):
         swell: extra distance from the eyeball at the margin, cm, so that the straight path of a linear shape
             does not cut through the ball half way.
         slide: how far the margins slip along the ball to the left, cm, where they are free to.
+        unfold: share of the upper lid's fold that smooths out.
     """
     delta = np.zeros_like(skin.p)
     base, margin = skin.lids(0), skin.lids(rings.EYE_MARGIN)
     count = len(margin)
     _, angle0, _ = eye_frame(skin.p[base])
     x1, angle1, _ = eye_frame(skin.p[margin])
-    sector_up = np.sin(placing.ring_angle(chart.BLOCKS["eye"], np.arange(count)))
+    sector_angle = placing.ring_angle(chart.BLOCKS["eye"], np.arange(count))
+    sector_up = np.sin(sector_angle)
     close = _closing_angles(x1, angle1, sector_up, meet)
     fade = np.abs(sector_up) ** 0.6
     share, lift = (np.where(sector_up > 0, a, b) for a, b in zip(upper, lower, strict=True))
@@ -51,7 +53,10 @@ def lid_shape(skin, upper, lower, *, meet=0.06, swell=0.0, slide=0.0):
         new_x = x + slide * part * (0.35 + 0.65 * np.clip(1 - (x / 1.6) ** 2, 0, 1))
         new_radius = np.sqrt(np.maximum(new_radius**2 + x**2 - new_x**2, 0.01))
         delta[index] = eye_point(new_x, new_angle, new_radius) - skin.p[index]
-    return _evened(skin, delta)
+    delta = _evened(skin, delta)
+    for ring in range(1, rings.EYE_MARGIN):
+        delta[skin.lids(ring)] -= unfold * rings.lid_relief(skin.p[base], skin.p[margin], ring, sector_angle)
+    return delta
 
 
 def _evened(skin, delta, rounds=14):
@@ -99,7 +104,7 @@ def lid_shapes(skin):
     """Displacement (v, 3) of the skin for every lid and gaze shape of the left eye."""
     return {
         # The lower lid gives way a little; a tracker takes that for a closed eye sooner than lids that meet above.
-        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), meet=-0.20, swell=0.18),
+        "eyeBlinkLeft": lid_shape(skin, (1.0, 0.0), (1.0, 0.0), meet=-0.20, swell=0.18, unfold=0.6),
         "eyeSquintLeft": lid_shape(skin, (0.28, 0.0), (2.8, 0.0), swell=0.03),
         "eyeWideLeft": lid_shape(skin, (0.0, 0.26), (0.0, -0.05)),
         "eyeLookUpLeft": lid_shape(skin, (0.0, 0.29), (0.0, 0.10)),

@@ -138,6 +138,64 @@ def test_every_tongue_shape_moves_the_tongue_alone(sona, part):
     assert wide - 0.002 > np.ptp(sona.rest[front, 0]) > narrow + 0.002
 
 
+def solids(face, member):
+    """The triangles of each connected piece of a part."""
+    mine = face.surface.triangles[member[face.surface.triangles].all(1)]
+    label = np.arange(len(member))
+    for _ in range(60):
+        np.minimum.at(label, mine.ravel(), np.repeat(label[mine].min(1), 3))
+    return [mine[label[mine[:, 0]] == one] for one in np.unique(label[mine[:, 0]])]
+
+
+def deepest(points, vertices, tooth):
+    """How deep the deepest of points (n, 3) lies in a convex solid, metres; below 0 all are outside."""
+    a, b, c = (vertices[tooth[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    return -((points[:, None] - a) * normal).sum(2).max(1).min()
+
+
+@pytest.mark.parametrize("character", ["sona", "viktor", "ines"])
+def test_the_tongue_keeps_out_of_the_teeth(part, character):
+    index, names = part
+    face = open_sona(character=character)
+    tongue = index == names.index("tongue")
+    teeth = solids(face, np.isin(index, [names.index(f"teeth_{row}") for row in ("upper", "lower")]))
+    assert len(teeth) == 28
+    for name in A2F_68.columns[51:]:
+        vertices = posed(face, **{name: 1}, jawOpen=0.8 if name == "tongueOut" else 0.5)
+        assert max(deepest(vertices[tongue], vertices, tooth) for tooth in teeth) < 0.0003, name
+
+
+def test_a_closed_eye_stays_closed_whatever_else_the_lids_do(sona, part):
+    index, _ = part
+    shut = posed(sona, eyeBlinkLeft=1)
+    margin = np.linalg.norm(sona.shapes[A2F_68.index("eyeBlinkLeft")], axis=1) > 0.006
+    for other in ("eyeWideLeft", "eyeLookUpLeft", "eyeLookDownLeft"):
+        both = posed(sona, eyeBlinkLeft=1, **{other: 1})
+        assert np.linalg.norm((both - shut)[margin & (index == 0)], axis=1).max() < 0.0005, other
+
+
+def test_lips_on_an_open_jaw_turn_with_it(sona, part):
+    index, _ = part
+    jaw = sona.joints[0]
+    lower = (index == 0) & (jaw.weight > 0.98) & (np.abs(sona.shapes[A2F_68.index("mouthRollLower")]).max(1) > 0.003)
+    turn = joints.matrices([jaw.turns["jawOpen"]])[0]
+    own = sona.shapes[A2F_68.index("mouthRollLower")][lower]
+    moved = (posed(sona, jawOpen=1, mouthRollLower=1) - posed(sona, jawOpen=1))[lower]
+    assert lower.sum() > 10
+    np.testing.assert_allclose(moved, own @ turn.T, atol=0.0002)
+
+
+def test_shapes_grow_with_the_mouth_and_the_jaw():
+    pucker, jaw = (A2F_68.index(name) for name in ("mouthPucker", "jawOpen"))
+    wide, narrow, long_face, plain = (open_sona(identity=identity).shapes for identity in (
+        {"mouth_width": 1.0}, {"mouth_width": -1.0}, {"face_length": 1.0}, {}))
+    across = [np.abs(shapes[pucker, :, 0]).max() for shapes in (narrow, plain, wide)]
+    assert across[0] * 1.04 < across[1] < across[2] / 1.04
+    assert np.linalg.norm(long_face[jaw], axis=1).max() > 1.02 * np.linalg.norm(plain[jaw], axis=1).max()
+
+
 @pytest.mark.parametrize("character", CHARACTERS)
 @pytest.mark.parametrize("weights", [{"eyeLookUpLeft": 1, "eyeLookOutLeft": 1}, {"eyeLookDownRight": 1}, {"jawOpen": 1},
                                      {"eyeLookDownLeft": 1, "eyeLookInLeft": 1}, {"jawLeft": 1}, {"jawRight": 1}])
