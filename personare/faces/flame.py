@@ -15,6 +15,7 @@ from personare.arrays import checked
 from personare.errors import InputError
 from personare.faces.bundle import damaged, is_saved, read_card, unpack_surface
 from personare.faces.cavity import with_cavity
+from personare.faces.joints import HEAD, Joint
 from personare.faces.polygons import SKIN, Polygons, checked_mesh, read_mesh_file, surface_of
 from personare.faces.skin import Skin, rigid, rotation_from_vector, skinned, world_from_joints
 from personare.files.arrays import read_npz
@@ -25,6 +26,7 @@ from personare.types import Face, Mesh, Surface
 SHAPES, EXPRESSIONS = 300, 100     # shapedirs holds both, in this order, in the 2020 and 2023 releases
 JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 WIDEST = 10.0                      # weights of shape beyond this many deviations no longer give a face
+_JOINT_NAMES = {"neck": "neck", "jaw": "jaw", "left_eye": "eyeLeft", "right_eye": "eyeRight"}
 _POSE_FEATURES = 9 * (len(JOINTS) - 1)
 _NAMES = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "kintree_table", "weights")
 
@@ -43,7 +45,7 @@ class FlameFace(Face):
         expressions: (e, n, 3) float32 metres a deviation.
         correctives: (36, n, 3) float32 metres for each element of the turned joints' rotations less the identity.
         skin: Skin of the five joints.
-        joints: (5, 3) float32 metres, at rest.
+        joint_places: (5, 3) float32 metres, at rest.
         joint_expressions: (e, 5, 3) float32 metres, how far expressions move them.
         head_weight: (n,) float32 in 0..1.
         head_pivot: (3,) float32 metres, the root joint, about which FLAME's global rotation turns.
@@ -56,7 +58,7 @@ class FlameFace(Face):
     expressions: np.ndarray
     correctives: np.ndarray
     skin: Skin
-    joints: np.ndarray
+    joint_places: np.ndarray
     joint_expressions: np.ndarray
     head_weight: np.ndarray
     head_pivot: np.ndarray
@@ -64,9 +66,17 @@ class FlameFace(Face):
     def __post_init__(self):
         n, e, j = len(self.surface.uv), len(self.space) - len(FLAME_POSES), len(JOINTS)
         for name, shape in (("rest", (n, 3)), ("expressions", (e, n, 3)), ("correctives", (_POSE_FEATURES, n, 3)),
-                            ("joints", (j, 3)), ("joint_expressions", (e, j, 3)), ("head_weight", (n,)),
+                            ("joint_places", (j, 3)), ("joint_expressions", (e, j, 3)), ("head_weight", (n,)),
                             ("head_pivot", (3,))):
             object.__setattr__(self, name, checked(name, getattr(self, name), shape))
+
+    @property
+    def joints(self):
+        """Its Joints for formats with bones: neck, jaw, eyeLeft, eyeRight, and the head as a whole."""
+        turning = [Joint(_JOINT_NAMES[name], self.joint_places[i], self.skin.weights[:, i],
+                         {f"{name}_{axis}": turn for axis, turn in zip("xyz", np.eye(3), strict=True)})
+                   for i, name in enumerate(JOINTS) if name in _JOINT_NAMES]
+        return (*turning, Joint(HEAD, self.head_pivot, self.head_weight))
 
     def neutral(self):
         """(n, 3) float32 vertices at rest, metres."""
@@ -111,7 +121,7 @@ class FlameFace(Face):
 
     def _moves(self, expression, turns):
         """(t, 5, 4, 4) float32 where each joint takes what stands at rest; joints follow the expression."""
-        places = self.joints + np.tensordot(expression, self.joint_expressions, 1)
+        places = self.joint_places + np.tensordot(expression, self.joint_expressions, 1)
         offsets = places.copy()
         for joint, parent in enumerate(self.skin.parents):
             if parent >= 0:
@@ -127,7 +137,7 @@ class FlameFace(Face):
             "parents": self.skin.parents, "weights": self.skin.weights}
 
 
-_ARRAYS = ("rest", "expressions", "correctives", "joints", "joint_expressions", "head_weight", "head_pivot")
+_ARRAYS = ("rest", "expressions", "correctives", "joint_places", "joint_expressions", "head_weight", "head_pivot")
 
 
 def _blended(values, shapes):
@@ -185,9 +195,9 @@ def _face(path, data, rest, moves):
     space = Space(f"flame-{len(moves)}", numbered("exp", len(moves)) + FLAME_POSES)
     return FlameFace(
         name="flame", space=space, surface=surface, rest=rest[source] + offset, expressions=np.take(moves, source, 1),
-        correctives=np.take(corrective, source, 1), skin=Skin(parents, still, data["weights"][source]), joints=joints,
-        joint_expressions=np.einsum("jv,evc->ejc", regressor, moves), head_weight=np.ones(len(source)),
-        head_pivot=joints[0])
+        correctives=np.take(corrective, source, 1), skin=Skin(parents, still, data["weights"][source]),
+        joint_places=joints, joint_expressions=np.einsum("jv,evc->ejc", regressor, moves),
+        head_weight=np.ones(len(source)), head_pivot=joints[0])
 
 
 def _model_file(path):

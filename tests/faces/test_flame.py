@@ -11,6 +11,7 @@ import personare
 from personare.errors import InputError
 from personare.faces.bundle import open_npz, save_face
 from personare.faces.flame import open_flame
+from personare.faces.joints import rotations
 from personare.spaces import FLAME_50, FLAME_100
 from personare.types import Motion
 from tests.faces.heads import flame_arrays, obj_text, write_flame
@@ -107,6 +108,15 @@ def test_every_form_of_its_files_gives_one_face(arrays, tmp_path, rng, monkeypat
     for other in (personare.open_face(tmp_path / "plain.npz"), open_npz(tmp_path / "saved.npz"),
                   open_flame(tmp_path / "saved.npz"), open_flame(tmp_path)):
         np.testing.assert_allclose(other.mesh(motion).vertices, face.mesh(motion).vertices, atol=1e-6)
+
+
+def test_its_joints_are_what_formats_with_bones_take(arrays, tmp_path, rng):
+    face = open_flame(write_flame(tmp_path / "generic_model.pkl", arrays))
+    motion = Motion(rng.normal(size=(2, 112)) * 0.3, 30, FLAME_100, np.tile(np.eye(4), (2, 1, 1)))
+    assert [joint.name for joint in face.joints] == ["neck", "jaw", "eyeLeft", "eyeRight", "head"]
+    turned = rotations(face.joints, motion)
+    np.testing.assert_allclose(turned[0, 1], rotation_ref(motion.columns(["jaw_x", "jaw_y", "jaw_z"])[0]), atol=1e-6)
+    assert personare.save(motion, tmp_path / "a.bvh", face=face).stat().st_size > 100
 
 
 def test_uv_of_a_template_beside_it(arrays, tmp_path):
