@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from personare.errors import InputError
+from personare.export.livelink import from_livelink, to_livelink
 from personare.faces.bounded import bounded_least_squares
 from personare.faces.rig_names import arkit_columns
 from personare.motion.checks import warnings_of
 from personare.motion.mouth import REST_CM, UNIT_CM
 from personare.motion.poses import POSES, SIDED
-from personare.spaces import ARKIT_52, space_named
+from personare.spaces import ARKIT_52, LIVELINK_61, space_named
 
 # What a centimetre of lip gap, mouth width and lower lip counts beside a whole shape, where few shapes stand for many.
 _PER_CM = np.array([2.0, 0.8, 0.5])
@@ -59,6 +60,8 @@ def convert(motion, space):
         InputError: there is no table for one of the two spaces.
     """
     space = space_named(space)
+    if LIVELINK_61 in (motion.space, space) and motion.space != space:
+        return _by_angles(motion, space)
     if set(motion.space.columns) <= set(space.columns):
         values = np.zeros((len(motion), len(space)), np.float32)
         values[:, space.indices(motion.space.columns)] = motion.values
@@ -74,6 +77,14 @@ def convert(motion, space):
     gap_mm = 10 * np.abs(_gap_cm(arkit) - _gap_cm(_into_arkit(moved)))
     return moved, Transfer("names" if named else "table" if _by_name(space) else "least squares",
                            _kept(motion, moved), {"lip_gap_mm": float(gap_mm.mean()) if len(gap_mm) else 0.0}, warnings)
+
+
+def _by_angles(motion, space):
+    """The same for Live Link, which has the pose of the head and of the eyes as columns."""
+    if motion.space == LIVELINK_61:
+        return convert(from_livelink(motion), space)
+    moved, report = convert(motion, ARKIT_52)
+    return to_livelink(moved), report
 
 
 def _moved(motion, space):

@@ -9,6 +9,7 @@ import pytest
 
 from personare.errors import InputError
 from personare.export import livelink
+from personare.motion.retarget import convert
 from personare.spaces import ARKIT_52, LIVELINK_61, Space
 from personare.types import Motion, Take
 
@@ -198,3 +199,12 @@ def test_eyes_that_a_tool_wrote_as_angles_alone_become_weights():
     found = livelink.from_livelink(Motion(values, 30, LIVELINK_61))
     looks = {name: value for name, value in zip(ARKIT_52.columns, found.values[0].tolist(), strict=True) if value}
     assert looks == pytest.approx({"eyeLookInLeft": 0.5, "eyeLookUpLeft": 1.0, "eyeLookOutRight": 0.5})
+
+
+def test_a_change_of_space_keeps_the_head(motion):
+    there, _ = convert(motion, "livelink-61")
+    assert there.space == LIVELINK_61
+    back, report = convert(there, "arkit-52")
+    assert np.array_equal(back.values, motion.values)
+    assert np.abs(back.head_pose[:, :3, :3] - motion.head_pose[:, :3, :3]).max() < 1e-6
+    assert report.kept == 1
