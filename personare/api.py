@@ -1,16 +1,15 @@
 """The main path: load, animate, render, save; and evaluate. Files and names in, core types and files out."""
 
-from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 
 import numpy as np
 
 from personare import registry
-from personare.arrays import checked_number
 from personare.assets import user_path
 from personare.errors import InputError
-from personare.motion.layers import STILL, Layers, LayerStream
+from personare.motion.layers import STILL
+from personare.motion.performance import Performance, joined
 from personare.motion.retarget import can_convert
 from personare.spaces import ARKIT_52, unknown_name
 from personare.transfer import convert, fitted
@@ -65,26 +64,16 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articula
     Raises:
         InputError: the sound cannot be read, or an option is out of range.
     """
-    from personare.audio.load import resample_stream
-
-    checked_number("fps", fps, "frames a second", least=1, most=240)
-    if not isinstance(layers, Layers | None):
-        raise InputError("layers", expected="a Layers, such as personare.STILL", got=repr(layers),
-                         remedy="pass personare.Layers(blink=0.5)")
     stream = _as_stream(audio)
-    method = _open_method(model)
-    session = method.session(fps=fps)
-    life = LayerStream(fps, layers or Layers(), emotion=emotion, articulation=articulation, rate_hz=session.rate_hz,
-                       lead_s=getattr(session, "look_ahead_s", 0.0))
-    pieces, done_s = [], 0.0
-    for chunk in resample_stream(stream, session.rate_hz).chunks():
-        life.hear(chunk)
-        pieces.append(life.apply(session.push(chunk)))
-        done_s += len(chunk) / session.rate_hz
+    performance = Performance(model, from_hz=stream.rate_hz, fps=fps, layers=layers, emotion=emotion,
+                              articulation=articulation)
+    pieces, done = [], 0
+    for chunk in stream.chunks():
+        pieces.append(performance.push(chunk))
+        done += len(chunk)
         if progress:
-            progress(done_s, stream.duration_s)
-    pieces.append(life.apply(session.finish()))
-    return _joined([piece for piece in pieces if len(piece)])
+            progress(done / stream.rate_hz, stream.duration_s)
+    return joined([*pieces, performance.finish()])
 
 
 def open_face(face="sona"):
@@ -333,18 +322,3 @@ def _title(path, format):
     suffix = registry.row("export", format).suffix
     name = path.name.removesuffix(suffix) if path.name.endswith(suffix) else path.stem
     return name.encode("utf8", "replace").decode("utf8")
-
-
-def _open_method(model):
-    """A method by its name, or by the path of a bundle; a name wins over a folder that happens to be called so."""
-    from personare.store import CARD, read_bundle
-
-    if str(model) not in registry.names("motion") and (Path(str(model)) / CARD).is_file():
-        return registry.load("motion", read_bundle(model).card.method)(model)
-    return registry.load("motion", str(model))()
-
-
-def _joined(pieces):
-    poses = [piece.head_pose for piece in pieces]
-    return replace(pieces[0], values=np.concatenate([piece.values for piece in pieces]),
-                   head_pose=None if poses[0] is None else np.concatenate(poses))

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from personare import registry
-from personare.cli import parse_formats, parse_size, plan_outputs
+from personare.cli.options import parse_formats, parse_size, plan_outputs
 from personare.errors import InputError
 
 HELLO = Path(__file__).parents[1] / "examples" / "hello.wav"

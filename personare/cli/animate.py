@@ -1,0 +1,87 @@
+"""`personare animate`: sound in, video, rig animation or curves out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from personare.cli.apps import app
+from personare.cli.options import (
+    Articulation,
+    Blink,
+    Brows,
+    Emotion,
+    FaceName,
+    Format,
+    Fps,
+    Gaze,
+    Head,
+    JsonProgress,
+    Model,
+    Output,
+    Quiet,
+    Seed,
+    Size,
+    Still,
+    parse_formats,
+    parse_size,
+    plan_outputs,
+)
+from personare.errors import PersonareError
+from personare.progress import Mode, Report
+
+
+@app.command(epilog="Example: `personare animate a.wav b.mp3 -o takes/ -f glb,csv,mp4`")
+def animate(
+    sounds: Annotated[list[Path], typer.Argument(help="Sound or video files, any container, rate and length.")],
+    output: Output = None,
+    format: Format = "",
+    face: FaceName = "sona",
+    model: Model = "vox",
+    fps: Fps = 30.0,
+    size: Size = "512",
+    seed: Seed = 0,
+    blink: Blink = 1.0,
+    gaze: Gaze = 1.0,
+    head: Head = 1.0,
+    brows: Brows = 1.0,
+    emotion: Emotion = None,
+    articulation: Articulation = 1.0,
+    still: Still = False,
+    quiet: Quiet = False,
+    json_progress: JsonProgress = False,
+):
+    """Animate speech: sound in, video, rig animation or curves out."""
+    from personare.motion.emotion import emotion_of
+    from personare.motion.layers import STILL, Layers
+
+    feeling = emotion_of(emotion)
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
+    formats, pixels = parse_formats(format, output), parse_size(size)
+    targets = plan_outputs(sounds, output, formats)
+    report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
+    for sound, paths in zip(sounds, targets, strict=True):
+        try:
+            _animate_one(sound, paths, report, face=face, size=pixels, model=model, fps=fps, layers=layers,
+                         emotion=feeling, articulation=articulation)
+        except PersonareError as error:
+            report.error(sound, error)
+            failed += 1
+    report.close(len(sounds), failed)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _animate_one(sound, paths, report, *, face, size, **options):
+    from personare import api
+    from personare.store import ensure_folder
+
+    with report.file(sound):
+        for path in paths.values():
+            ensure_folder(path.parent)
+        face, audio = api.open_face(face), api.open_stream(sound)
+        motion = api.animate(audio, **options, progress=report.stage("listen"))
+        for format, path in paths.items():
+            api.save(motion, path, audio=audio, face=face, format=format, size=size,
+                     progress=report.stage(f"write {format}"))
+        report.wrote(paths.values())

@@ -1,0 +1,67 @@
+"""`personare live`: sound that is being spoken, into an engine or avatar."""
+
+from typing import Annotated
+
+import typer
+
+from personare.cli.apps import StoppedError, app
+from personare.cli.options import (
+    Articulation,
+    Blink,
+    Brows,
+    Emotion,
+    Fps,
+    Gaze,
+    Head,
+    JsonProgress,
+    Model,
+    Quiet,
+    Seed,
+    Still,
+)
+from personare.progress import Mode, Report, print_figures
+
+
+@app.command(epilog="Examples: `personare live --to livelink://127.0.0.1`, "
+             "`personare live --from hello.wav --to json:-`")
+def live(
+    source: Annotated[str, typer.Option("--from", metavar="SOURCE", help="mic, mic:DEVICE, a sound file played in its "
+                                        "own time, - for 16-bit samples on standard input, tcp://HOST:PORT or "
+                                        "udp://HOST:PORT to listen there for them (?rate=48000).")] = "mic",
+    to: Annotated[list[str] | None, typer.Option("--to", metavar="SINK", help="livelink://HOST (Unreal), vmc://HOST"
+                                                 "?avatar=vrm0, ifacialmocap://HOST, facegood://HOST, json:-, or a "
+                                                 "take to record such as take.csv; may be repeated.")] = None,
+    rate: Annotated[int, typer.Option(min=8000, max=192000, help="Rate of microphone or raw samples, Hz.")] = 16000,
+    model: Model = "vox",
+    fps: Fps = 30.0,
+    seed: Seed = 0,
+    blink: Blink = 1.0,
+    gaze: Gaze = 1.0,
+    head: Head = 1.0,
+    brows: Brows = 1.0,
+    emotion: Emotion = None,
+    articulation: Articulation = 1.0,
+    still: Still = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Print latency, jitter and computing time at the end.")]
+    = False,
+    quiet: Quiet = False,
+    json_progress: JsonProgress = False,
+):
+    """Speak, and the character speaks: sound in, packets out, on a steady clock. Ctrl-C ends it."""
+    from personare.live.show import Show
+    from personare.live.sinks import open_sink
+    from personare.live.sources import open_source
+    from personare.motion.layers import STILL, Layers
+
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
+    report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
+    sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
+    show = Show(open_source(source, rate_hz=rate), sinks, fps=fps, model=model, layers=layers, emotion=emotion,
+                articulation=articulation)
+    with report.file(source):
+        try:
+            show.run(say=report.warning)
+        except StoppedError:
+            report.say("stopped")
+    if measure:
+        print_figures(show.figures().as_rows(), as_json=json_progress)

@@ -1,0 +1,125 @@
+"""What several commands ask for, and how their answers are read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from personare.errors import InputError
+from personare.registry import TABLES
+
+Format = Annotated[str, typer.Option(
+    "-f", "--format", metavar="FORMATS", help=f"One or more of {','.join(TABLES['export'])}, or all, which leaves "
+    "out folders. Default: what the suffix of --output says, else mp4. See `personare list formats`.")]
+Output = Annotated[str | None, typer.Option(
+    "-o", "--output", metavar="PATH", help="A file, or a folder: one that exists, or a name that ends with / or has "
+    "no suffix. Default: here, named as the sound.")]
+FaceName = Annotated[str, typer.Option("--face", help="Name of a face; see `personare list faces`.")]
+Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size: 512, or 720x1280.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
+JsonProgress = Annotated[bool, typer.Option(
+    "--json-progress", help="One JSON object a line on stderr: start, progress, done, warning, error, end.")]
+Blink = Annotated[float, typer.Option(min=0, max=2, help="How often the eyes close; 0 never.")]
+Gaze = Annotated[float, typer.Option(min=0, max=2, help="Size of glances; 0 off.")]
+Head = Annotated[float, typer.Option(min=0, max=2, help="Size of head motion; 0 off.")]
+Brows = Annotated[float, typer.Option(min=0, max=2, help="Size of brow raises; 0 off.")]
+Seed = Annotated[int, typer.Option(min=0, help="Other blinks, gaze and head motion for another number.")]
+Model = Annotated[str, typer.Option(help="Name of a model or path of a bundle; see `personare list models`.")]
+Fps = Annotated[float, typer.Option(min=1, max=240, help="Frames a second.")]
+Emotion = Annotated[str | None, typer.Option(metavar="TEXT", help="joy, joy:0.7, \"joy:0.5,surprise:0.3\", or a csv "
+                                             "file with time codes; lips keep their contacts.")]
+Articulation = Annotated[float, typer.Option(min=0.3, max=2, help="0.5 mumbles, 1.5 exaggerates.")]
+Still = Annotated[bool, typer.Option("--still", help="Lips only: no blinks, gaze, head or brow motion.")]
+
+
+def parse_formats(text, output):
+    """Tuple of format names.
+
+    Args:
+        text: comma-separated names, "all", or "" to take the suffix of output.
+        output: the text given with -o, or None.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    from personare import registry
+
+    if text == "all":
+        return registry.all_formats()
+    meant = registry.format_of(output) if _names_file(output) else None
+    if not text:
+        return (meant or "mp4",)
+    wanted = tuple(dict.fromkeys(part.strip().lstrip(".") for part in text.split(",") if part.strip()))
+    for name in wanted:
+        registry.row("export", name)
+    if meant and len(wanted) == 1 and not output.endswith(registry.row("export", wanted[0]).suffix.rpartition(".")[2]):
+        raise InputError("--format", expected=f"{meant}, as the name {output} says", got=wanted[0],
+                         remedy="leave -f out, or name the file after the format")
+    return wanted
+
+
+def parse_size(text):
+    """(width, height) of "512" or "720x1280".
+
+    Raises:
+        InputError: neither form, or not in 16..4096.
+    """
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and 16 <= int(part) <= 4096 for part in parts):
+        raise InputError("--size", expected="512 or 720x1280, each in 16..4096", got=f"'{text}'", remedy="give pixels")
+    return int(parts[0]), int(parts[-1])
+
+
+def plan_outputs(sounds, output, formats):
+    """Where each result goes.
+
+    Args:
+        sounds: paths of the sound files.
+        output: None (here), or the text of a folder, or of a file for one sound and one format.
+        formats: names of formats.
+
+    Returns:
+        For each sound a dict format -> Path, no path twice, and none of a sound itself.
+
+    Raises:
+        InputError: one file name for several results, or that of a recording.
+    """
+    from personare import registry
+
+    suffix = {name: registry.row("export", name).suffix for name in formats}
+    if _names_file(output):
+        if len(sounds) * len(formats) != 1:
+            raise InputError("--output", expected="a folder for several results", got=output,
+                             remedy="end its name with /, as in -o takes/")
+        if same_file(sounds[0], output):
+            raise InputError("--output", expected="another file than the recording", got=output,
+                             remedy="choose another name")
+        return [{formats[0]: Path(output)}]
+    folder = Path(output or "")
+    stems = [sound.stem for sound in sounds]
+    # a.wav and a.mp3 in one run would meet in a.mp4, so they keep their suffixes: a.wav.mp4, a.mp3.mp4.
+    stems = [sound.name if stems.count(sound.stem) > 1 else sound.stem for sound in sounds]
+    stems = [f"{stem}-{stems[:i].count(stem) + 1}" if stem in stems[:i] else stem for i, stem in enumerate(stems)]
+    plans = []
+    for stem in stems:
+        paths = {name: folder / (stem + suffix[name]) for name in formats}
+        # A recording talk.mp4 keeps its name; its face goes to talk-face.mp4.
+        plans.append({name: folder / (f"{stem}-face" + suffix[name])
+                      if any(same_file(sound, path) for sound in sounds) else path for name, path in paths.items()})
+    return plans
+
+
+def _names_file(output):
+    """Whether -o means one result: it has a suffix, does not end with a slash and is no folder of something else."""
+    if output == "-":
+        raise InputError("--output", expected="a file or a folder", got="-", remedy="results are not written to a pipe")
+    from personare.registry import writes_folder
+
+    folder = bool(output) and Path(output).is_dir() and not writes_folder(output)
+    return bool(output and not output.endswith(("/", "\\")) and Path(output).suffix and not folder)
+
+
+def same_file(one, other):
+    """Whether two paths lead to the same existing file."""
+    one, other = Path(one), Path(other)
+    return one.exists() and other.exists() and one.samefile(other)

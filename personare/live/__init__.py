@@ -1,0 +1,1 @@
+"""Sound that is still being spoken -> frames on a steady clock -> engines, avatars, files."""

@@ -1,0 +1,106 @@
+"""When each frame is shown: evenly, as early as its sound allows, however the machine and two clocks wander."""
+
+import time
+from collections import deque
+
+import numpy as np
+
+# The schedule follows the slower of two clocks by at most this much a second: a tenth of a frame that nobody sees.
+SLEW = 0.003
+# The first frames after a hole come while everything warms up: until their schedule has settled it is corrected sooner.
+_FIRST_SLEW, _SETTLED_S = 0.05, 0.002
+# Sound that pauses for longer than this starts a new schedule: the next frame comes as soon as it is there.
+PAUSE_S = 0.25
+_MARGIN_S = 0.010
+_WINDOW_S = 4.0
+
+
+class Clock:
+    """Wall time, to be replaced by a simulated one in tests: now() in seconds, sleep(seconds)."""
+
+    now = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+
+class Schedule:
+    """Due times of frames that become ready in bursts.
+
+    Frame i is due `margin` after the moment at which frames of its kind have been ready at the latest in the past
+    seconds, counted along i / fps. A clock of the sound that runs faster or slower than the machine's shows as a drift
+    of those moments and is followed slowly; a hole in the sound moves the schedule at once.
+
+    Args:
+        fps: frames a second.
+        margin_s: room for jitter, seconds.
+    """
+
+    def __init__(self, fps, *, margin_s=_MARGIN_S):
+        self.fps, self.margin_s = fps, margin_s
+        self._anchor = None            # due time of frame 0
+        self._last, self._settled = 0.0, False
+        self._recent = deque()         # (time, ready - i / fps) of the last seconds
+
+    def ready(self, index, now):
+        """Say that frame `index` can be shown from now on.
+
+        Returns:
+            Its due time; one that has passed is late.
+        """
+        offset = now - index / self.fps
+        if self._anchor is None or offset - self._anchor > PAUSE_S:
+            self._anchor, self._recent, self._settled = offset + self.margin_s, deque(), False
+        self._recent.append((now, offset))
+        while self._recent[0][0] < now - _WINDOW_S:
+            self._recent.popleft()
+        # The latest of the usual: single hiccups of the machine do not move the schedule, drops take care of them.
+        wanted = float(np.quantile([o for _, o in self._recent], 0.95)) + self.margin_s
+        self._settled |= len(self._recent) > self.fps and abs(wanted - self._anchor) < _SETTLED_S
+        slew = SLEW if self._settled else _FIRST_SLEW
+        step = slew * max(0.0, now - self._last) if self._last else 0.0
+        self._anchor += float(np.clip(wanted - self._anchor, -step, step))
+        self._last = now
+        return self._anchor + index / self.fps
+
+
+class Pacer:
+    """Shows frames at their due times; what is late by more than a frame is dropped and counted.
+
+    Args:
+        fps: frames a second.
+        show: called with (index, frame) at each due time.
+        clock: Clock.
+
+    Attributes:
+        shown, dropped: counts.
+        waiting: frames that are not due yet.
+        lateness_s: how late each of the last thousand frames was shown.
+    """
+
+    def __init__(self, fps, show, *, clock=Clock, margin_s=_MARGIN_S):
+        self._schedule, self._show, self._clock = Schedule(fps, margin_s=margin_s), show, clock
+        self._next, self.waiting = 0, deque()
+        self.shown = self.dropped = 0
+        self.lateness_s = deque(maxlen=1000)
+
+    def add(self, frames):
+        """Take the next frames, in order; each is shown by pump()."""
+        now = self._clock.now()
+        for frame in frames:
+            self.waiting.append((self._schedule.ready(self._next, now), self._next, frame))
+            self._next += 1
+
+    def pump(self):
+        """Show what is due; seconds until the next frame is, or None where none waits."""
+        while self.waiting:
+            due, index, frame = self.waiting[0]
+            now = self._clock.now()
+            if due > now:
+                return due - now
+            self.waiting.popleft()
+            if now - due > 1 / self._schedule.fps and self.waiting and self.waiting[0][0] <= now:
+                self.dropped += 1
+                continue
+            self.lateness_s.append(now - due)
+            self._show(index, frame)
+            self.shown += 1
+        return None

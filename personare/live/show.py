@@ -1,0 +1,161 @@
+"""The live loop: sound in on one thread, frames out on the clock."""
+
+import threading
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass
+from queue import Empty, Queue
+
+import numpy as np
+
+from personare.live.clock import Clock, Pacer
+from personare.motion.performance import Performance
+
+_LONGEST_WAIT_S = 0.05
+_MOST_CHUNKS, _MOST_FIGURES = 2000, 100_000
+
+
+@dataclass
+class Figures:
+    """What a live run measured.
+
+    Args:
+        look_ahead_ms: sound that the model waits for.
+        compute_ms: (n,) milliseconds of computing for each chunk of sound.
+        latency_ms: (n,) from the moment the sound at a frame's own time was spoken to its being sent.
+        late_ms: (n,) how much after its due time each frame was sent.
+        shown, dropped: frames.
+        sound_s: seconds of sound heard.
+    """
+
+    look_ahead_ms: float
+    compute_ms: np.ndarray
+    latency_ms: np.ndarray
+    late_ms: np.ndarray
+    shown: int
+    dropped: int
+    sound_s: float
+
+    def as_rows(self):
+        """name -> figure or dict of them, for print_figures."""
+        rows = {f"{name} ms": dict(zip(("median", "p95", "p99"), row, strict=True))
+                for name, row in self.percentiles().items()}
+        return {"look-ahead ms": self.look_ahead_ms, **rows, "frames shown": float(self.shown),
+                "frames dropped": float(self.dropped), "sound s": self.sound_s}
+
+    def percentiles(self):
+        """name -> (50th, 95th, 99th percentile) of the three series, milliseconds."""
+        return {name: tuple(float(v) for v in np.percentile(series, [50, 95, 99])) if len(series) else (0.0,) * 3
+                for name, series in (("compute", self.compute_ms), ("latency", self.latency_ms),
+                                     ("late", self.late_ms))}
+
+
+class Show:
+    """One live performance.
+
+    Args:
+        source: from open_source.
+        sinks: list of sinks.
+        fps: frames a second.
+        clock: Clock; a simulated one in tests.
+        **options: model, layers, emotion, articulation, as for Performance.
+    """
+
+    def __init__(self, source, sinks, *, fps=30.0, clock=Clock, **options):
+        self.source, self.sinks, self.fps, self._clock = source, list(sinks), fps, clock
+        # The first run of a network is slow; it is taken before anybody waits for it.
+        Performance(from_hz=source.rate_hz, fps=fps, **options).push(np.zeros(source.rate_hz, np.float32))
+        self.performance = Performance(from_hz=source.rate_hz, fps=fps, **options)
+        self.pacer = Pacer(fps, self._send, clock=clock)
+        self._compute, self._latency = deque(maxlen=_MOST_FIGURES), deque(maxlen=_MOST_FIGURES)
+        self._heard_s, self._heard_at = deque(maxlen=_MOST_CHUNKS), deque(maxlen=_MOST_CHUNKS)
+        self._heard = 0
+        self._say = lambda text: None
+        self._stop = threading.Event()
+        self.broken = []
+
+    def run(self, *, say=None):
+        """Play until the sound ends or stop() is called.
+
+        Args:
+            say: called with a sentence when a sink fails and is left out.
+
+        Returns:
+            Figures. The source and the sinks are closed, recordings written.
+        """
+        self._say = say or (lambda text: None)
+        queue = Queue(_MOST_CHUNKS)
+        listener = threading.Thread(target=self._listen, args=(queue,), name="personare-listen", daemon=True)
+        listener.start()
+        try:
+            ended = False
+            while not (ended and not self.pacer.waiting) and not self._stop.is_set():
+                wait = self.pacer.pump()
+                try:
+                    chunk = queue.get(timeout=min(wait, _LONGEST_WAIT_S) if wait is not None else _LONGEST_WAIT_S)
+                except Empty:
+                    continue
+                if chunk is _END:
+                    ended = True
+                    self.pacer.add(self._split(self.performance.finish()))
+                    self._drain()
+                elif chunk is not None:
+                    self.hear(chunk)
+        finally:
+            self.stop()
+            self.source.close()
+            for sink in self.sinks:
+                sink.close()
+        return self.figures()
+
+    def hear(self, samples):
+        """Take sound now: compute, and hand the new frames to the pacer."""
+        begin = self._clock.now()
+        self._heard += len(samples)
+        self._heard_s.append(self._heard / self.source.rate_hz)
+        self._heard_at.append(begin)
+        motion = self.performance.push(samples)
+        self._compute.append(1000 * (self._clock.now() - begin))
+        self.pacer.add(self._split(motion))
+
+    def stop(self):
+        """End the performance."""
+        self._stop.set()
+
+    def figures(self):
+        """Figures so far."""
+        return Figures(1000 * self.performance.look_ahead_s, np.array(self._compute), np.array(self._latency),
+                       1000 * np.array(self.pacer.lateness_s), self.pacer.shown, self.pacer.dropped,
+                       self._heard / self.source.rate_hz)
+
+    def _listen(self, queue):
+        try:
+            for chunk in self.source.chunks():
+                if self._stop.is_set():
+                    return
+                queue.put(chunk)
+        finally:
+            queue.put(_END)
+
+    def _drain(self):
+        while (wait := self.pacer.pump()) is not None and not self._stop.is_set():
+            self._clock.sleep(wait)
+
+    def _split(self, motion):
+        return [motion.frames(i, i + 1) for i in range(len(motion))]
+
+    def _send(self, index, motion):
+        now = self._clock.now()
+        chunk = bisect_left(self._heard_s, index / self.fps)
+        if chunk < len(self._heard_at):
+            self._latency.append(1000 * (now - self._heard_at[chunk]))
+        for sink in list(self.sinks):
+            try:
+                sink.send(index, motion)
+            except Exception as error:  # one sink's trouble must not stop the others
+                self.sinks.remove(sink)
+                self.broken.append((sink, error))
+                self._say(f"{type(sink).__name__} failed and is left out: {error}")
+
+
+_END = object()

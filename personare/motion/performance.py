@@ -1,0 +1,83 @@
+"""A voice performed: sound in pieces to finished frames, with articulation, emotion and the layers on top.
+
+This is all that happens between a file and its motion, and between a microphone and an engine: the same numbers.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from personare import registry
+from personare.arrays import checked_number
+from personare.audio.resampling import Resampler
+from personare.errors import InputError
+from personare.motion.layers import Layers, LayerStream
+from personare.store import CARD, read_bundle
+
+
+def open_method(model):
+    """A method by its name, or by the path of a bundle; a name wins over a folder that happens to be called so.
+
+    Raises:
+        InputError: no method has that name. AssetError: the bundle is damaged.
+    """
+    if str(model) not in registry.names("motion") and (Path(str(model)) / CARD).is_file():
+        return registry.load("motion", read_bundle(model).card.method)(model)
+    return registry.load("motion", str(model))()
+
+
+class Performance:
+    """One take of one voice.
+
+    Args:
+        model: name of a method or path of a bundle, or an opened method.
+        from_hz: rate of the sound that push() will get.
+        fps: frames a second, 1..240.
+        layers: Layers; default all at 1 with seed 0.
+        emotion, articulation: see personare.animate.
+
+    Attributes:
+        look_ahead_s: a frame comes at the latest so much sound after its own time; resampling adds to it what it
+            holds back.
+
+    Raises:
+        InputError: an option is out of range.
+    """
+
+    def __init__(self, model="vox", *, from_hz, fps=30.0, layers=None, emotion=None, articulation=1.0):
+        checked_number("fps", fps, "frames a second", least=1, most=240)
+        if not isinstance(layers, Layers | None):
+            raise InputError("layers", expected="a Layers, such as personare.STILL", got=repr(layers),
+                             remedy="pass personare.Layers(blink=0.5)")
+        method = model if hasattr(model, "session") else open_method(model)
+        self._session = method.session(fps=fps)
+        self._resampler = Resampler(from_hz, self._session.rate_hz)
+        self.look_ahead_s = getattr(self._session, "look_ahead_s", 0.0)
+        self._life = LayerStream(fps, layers or Layers(), emotion=emotion, articulation=articulation,
+                                 rate_hz=self._session.rate_hz, lead_s=self.look_ahead_s)
+
+    def push(self, samples):
+        """The frames that (n,) float32 more sound makes certain, as Motion; maybe none."""
+        return self._perform(self._resampler.push(samples))
+
+    def finish(self):
+        """The remaining frames, as Motion; nothing may be pushed after."""
+        last = self._perform(self._resampler.finish())
+        return joined([last, self._life.apply(self._session.finish())])
+
+    def feel(self, mixture):
+        """Change to another emotion from the next frame on; see LayerStream.feel."""
+        self._life.feel(mixture)
+
+    def _perform(self, samples):
+        self._life.hear(samples)
+        return self._life.apply(self._session.push(samples))
+
+
+def joined(pieces):
+    """Consecutive pieces of one motion as one Motion; empty ones count for nothing."""
+    full = [piece for piece in pieces if len(piece)] or pieces[:1]
+    poses = [piece.head_pose for piece in full]
+    return replace(full[0], values=np.concatenate([piece.values for piece in full]),
+                   head_pose=None if poses[0] is None else np.concatenate(poses))
