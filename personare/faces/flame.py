@@ -147,14 +147,14 @@ def _blended(values, shapes):
     return (values @ shapes.reshape(len(shapes), -1)).reshape(len(values), -1, 3)
 
 
-def open_flame(path, *, shape=None, expressions=EXPRESSIONS):
+def open_flame(path, *, shape=None, expressions=None):
     """Open a copy of FLAME.
 
     Args:
         path: generic_model.pkl or flame2023.pkl as its owners publish it, an .npz of its arrays, or a folder with one
             of them. An .obj of its topology beside it, such as head_template.obj, gives the surface its uv.
         shape: up to 300 weights of its shape modes in standard deviations; default the average head.
-        expressions: how many expression columns the face has, 1..100.
+        expressions: how many expression columns the face has, 1..100; default all that the file has.
 
     Returns:
         FlameFace in metres.
@@ -169,6 +169,7 @@ def open_flame(path, *, shape=None, expressions=EXPRESSIONS):
     data = _checked(path, data)
     modes = data["shapedirs"].shape[2]
     first = modes - EXPRESSIONS if modes > EXPRESSIONS else 0
+    expressions = modes - first if expressions is None else expressions
     if not (isinstance(expressions, int) and 1 <= expressions <= modes - first):
         raise InputError("expressions", expected=f"1..{modes - first}", got=repr(expressions), remedy="pass 50 or 100")
     weights = np.zeros(first)
@@ -204,12 +205,17 @@ def _model_file(path):
     """The model's file; in a folder the first that is one by its name."""
     if not path.is_dir():
         return path
-    for pattern in ("*flame*.pkl", "*FLAME*.pkl", "generic_model.pkl", "*flame*.npz", "*FLAME*.npz"):
-        found = sorted(path.glob(pattern))
+    for pattern in ("generic_model.pkl", "*flame*.pkl", "*FLAME*.pkl", "*flame*.npz", "*FLAME*.npz"):
+        found = [file for file in sorted(path.glob(pattern)) if not _is_beside(file)]
         if found:
             return found[0]
     raise InputError(path, expected="generic_model.pkl or flame2023.pkl", got="no such file",
                      remedy="get it from flame.is.tue.mpg.de, after registration; research or a licence of theirs")
+
+
+def _is_beside(path):
+    """Whether a file's name speaks of what is published beside a model."""
+    return any(word in path.name.lower() for word in ("mask", "embedding", "texture"))
 
 
 def _checked(path, data):

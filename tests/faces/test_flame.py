@@ -102,6 +102,7 @@ def test_every_form_of_its_files_gives_one_face(arrays, tmp_path, rng, monkeypat
             old[name], old[name].x = ch.Ch(), arrays[name]
         write_flame(tmp_path / "flame2020.pkl", old)
     np.savez(tmp_path / "plain.npz", **arrays)
+    (tmp_path / "FLAME_masks.pkl").write_bytes(b"beside it")
     face = personare.open_face(tmp_path / "flame2020.pkl")
     motion = Motion(rng.normal(size=(2, 112)) * 0.3, 30, FLAME_100)
     save_face(face, tmp_path / "saved.npz")
