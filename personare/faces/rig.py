@@ -194,6 +194,7 @@ def open_rig(path):
     path = _file_of(Path(path))
     gltf = read_gltf(path)
     nodes, vrm = read_nodes(gltf), read_vrm(gltf)
+    nodes.shown[list(vrm.hidden if vrm else ())] = False
     parts = [taken(part, *unwrapped(part.uv, part.triangles)) for part in read_parts(gltf, nodes)]
     controls, names = _controls(gltf, parts, vrm)
     roles = _roles(gltf, nodes, vrm)

@@ -131,8 +131,8 @@ def plan_drive(controls, *, bones=(), eyes_by_shapes=lambda side, controls: True
         for column in columns:
             mix[ARKIT_52.index(column), i] = 1 / len(columns)
             found.setdefault(column, controls[i].name)
-    if looks_by_clips:
-        _look_by_clips(controls, mix, found)
+    if looks_by_clips and _look_by_clips(controls, mix, found):
+        bones = [bone for bone in bones if not bone.endswith("Eye")]
     jaw = _jaw_columns(found, bones)
     visemes = _visemes(controls, {*found, *jaw})
     if visemes:
@@ -188,7 +188,12 @@ def _columns_of(control):
 
 
 def _look_by_clips(controls, mix, found):
-    """Gaze by the clips lookUp ... lookRight: the mean of both eyes, where no clip of a column's own makes it."""
+    """Gaze by the clips lookUp ... lookRight: the mean of both eyes, where no clip of a column's own makes it.
+
+    Returns:
+        Whether there are such clips.
+    """
+    there = False
     sides = {"lookLeft": ("eyeLookOutLeft", "eyeLookInRight"), "lookRight": ("eyeLookInLeft", "eyeLookOutRight")}
     for i, control in enumerate(controls):
         columns = sides.get(control.preset) or tuple(
@@ -196,6 +201,8 @@ def _look_by_clips(controls, mix, found):
         if columns and not any(column in found for column in columns):
             mix[ARKIT_52.indices(columns), i] = 0.5
             found |= dict.fromkeys(columns, control.name)
+            there = True
+    return there
 
 
 def _jaw_columns(found, bones):

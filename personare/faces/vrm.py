@@ -51,12 +51,14 @@ class Vrm:
         clips: its Clips, presets first.
         bones: humanoid bone such as "head" -> node.
         looks_by_clips: gaze is made by the clips lookUp ... lookRight instead of bones.
+        hidden: nodes that only the person inside sees, such as a body without its head.
     """
 
     version: int
     clips: tuple[Clip, ...]
     bones: dict
     looks_by_clips: bool
+    hidden: frozenset = frozenset()
 
 
 class _Row(msgspec.Struct, frozen=True, rename="camel"):
@@ -89,8 +91,14 @@ class _Humanoid0(_Row):
     human_bones: list[_Bone0] = []
 
 
+class _Annotation0(_Row):
+    mesh: int = -1
+    first_person_flag: str = "Auto"
+
+
 class _FirstPerson0(_Row):
     look_at_type_name: str = "Bone"
+    mesh_annotations: list[_Annotation0] = []
 
 
 class _Vrm0(_Row):
@@ -130,7 +138,17 @@ class _LookAt1(_Row):
     type: str = "bone"
 
 
+class _Annotation1(_Row):
+    node: int
+    type: str = "auto"
+
+
+class _FirstPerson1(_Row):
+    mesh_annotations: list[_Annotation1] = []
+
+
 class _Vrm1(_Row):
+    first_person: _FirstPerson1 = _FirstPerson1()
     humanoid: _Humanoid1 = _Humanoid1()
     expressions: _Expressions1 = _Expressions1()
     look_at: _LookAt1 = _LookAt1()
@@ -173,7 +191,9 @@ def _vrm1(gltf, entry):
             clips.append(Clip(name, preset, _checked(gltf, binds), clip.is_binary,
                               {group: how for group, how in overrides.items() if how != "none"}))
     bones = {name: bone.node for name, bone in entry.humanoid.human_bones.items()}
-    return Vrm(1, tuple(clips), _existing(gltf, bones), entry.look_at.type == "expression")
+    hidden = {note.node: note.node for note in entry.first_person.mesh_annotations if note.type == "firstPersonOnly"}
+    return Vrm(1, tuple(clips), _existing(gltf, bones), entry.look_at.type == "expression",
+               frozenset(_existing(gltf, hidden)))
 
 
 def _vrm0(gltf, entry):
@@ -188,7 +208,10 @@ def _vrm0(gltf, entry):
         clips.append(Clip(preset or group.name, preset is not None, _checked(gltf, binds), group.is_binary))
     bones = {bone.bone: bone.node for bone in entry.humanoid.human_bones if bone.node >= 0}
     clips.sort(key=lambda clip: not clip.preset)
-    return Vrm(0, tuple(clips), _existing(gltf, bones), entry.first_person.look_at_type_name == "BlendShape")
+    first = entry.first_person
+    hidden = frozenset(node for note in first.mesh_annotations if note.first_person_flag == "FirstPersonOnly"
+                       for node in nodes_of.get(note.mesh, ()) if note.mesh >= 0)
+    return Vrm(0, tuple(clips), _existing(gltf, bones), first.look_at_type_name == "BlendShape", hidden)
 
 
 def _checked(gltf, binds):

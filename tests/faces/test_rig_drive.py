@@ -90,6 +90,8 @@ def test_gaze_by_clips_where_the_character_looks_so():
     assert weights(drive, eyeLookOutLeft=0.6, eyeLookInRight=0.4) == {"lookLeft": 0.5}
     assert weights(drive, eyeLookUpLeft=0.6, eyeLookUpRight=0.6) == {"lookUp": 0.6}
     assert plan_drive(looks).found == {}
+    assert plan_drive(looks, bones=("leftEye", "rightEye"), looks_by_clips=True).eyes == ()
+    assert plan_drive([], bones=("leftEye", "rightEye"), looks_by_clips=True).eyes == ("left", "right")
 
 
 def test_bones_do_what_no_shape_does():

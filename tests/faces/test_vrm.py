@@ -5,6 +5,7 @@ import pytest
 
 from personare.errors import InputError
 from personare.faces.gltf import read_gltf
+from personare.faces.rig import open_rig
 from personare.faces.vrm import Clip, read_vrm, silenced
 
 
@@ -33,10 +34,25 @@ def test_a_plain_file_is_no_vrm(character):
     assert read_vrm(read_gltf(character())) is None
 
 
+@pytest.mark.parametrize("version", [0, 1])
+def test_what_only_the_person_inside_sees_is_not_drawn(character, characters, tmp_path, version):
+    gltf = read_gltf(character(".vrm", kind="vowels", vrm=version, split=True))
+    nodes = [i for i, node in enumerate(gltf.tables.nodes) if node.mesh is not None]
+    if version == 1:
+        extension, note = gltf.document["extensions"]["VRMC_vrm"], {"node": nodes[1], "type": "firstPersonOnly"}
+    else:
+        extension, note = gltf.document["extensions"]["VRM"], {"mesh": 1, "firstPersonFlag": "FirstPersonOnly"}
+    extension.setdefault("firstPerson", {})["meshAnnotations"] = [note]
+    path = tmp_path / "person.vrm"
+    path.write_bytes(characters.glb_bytes(gltf.document, gltf.buffers[0]))
+    assert {piece.part.node for piece in open_rig(path).body.pieces} == {nodes[0], nodes[2]}
+
+
 @pytest.mark.parametrize(("change", "words"), [
     (lambda vrm: vrm["expressions"]["preset"]["aa"]["morphTargetBinds"][0].update(index=99), "clips of the 7 morph"),
     (lambda vrm: vrm["expressions"]["preset"]["aa"]["morphTargetBinds"][0].update(node=9999), "nodes, got number 9999"),
     (lambda vrm: vrm["humanoid"]["humanBones"]["head"].update(node=-1), "nodes, got number -1"),
+    (lambda vrm: vrm.update(firstPerson={"meshAnnotations": [{"node": 99, "type": "firstPersonOnly"}]}), "number 99"),
     (lambda vrm: vrm.update(expressions=[1, 2]), "a VRM extension"),
 ])
 def test_what_does_not_exist_is_refused(character, characters, tmp_path, change, words):
