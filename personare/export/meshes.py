@@ -3,6 +3,7 @@
 import numpy as np
 
 from personare.errors import InputError
+from personare.export.textures import sampled
 
 # Vertices held at a time; a face of 20,000 has 140 frames in it.
 _SLICE_BYTES = 32 << 20
@@ -61,7 +62,7 @@ def material_vertices(surface):
 
 
 def vertex_colors(surface, *, linear=False):
-    """Colour of each vertex as formats without materials want it: colour times occlusion times that of its material.
+    """Colour of each vertex as formats without materials want it: vertex times occlusion times material times texture.
 
     Args:
         surface: Surface.
@@ -70,8 +71,14 @@ def vertex_colors(surface, *, linear=False):
     Returns:
         (v, 3) float32 in 0..1.
     """
-    tint = np.array([material.color for material in surface.materials], np.float32)
-    rgb = np.clip(surface.color * surface.occlusion[:, None] * tint[material_vertices(surface)], 0, 1)
+    owner = material_vertices(surface)
+    rgb = surface.color * surface.occlusion[:, None]
+    for number, material in enumerate(surface.materials):
+        here, picture = np.flatnonzero(owner == number), material.picture()
+        rgb[here] *= np.array(material.color, np.float32)
+        if picture is not None and len(here):
+            rgb[here] *= sampled(picture, surface.uv[here])
+    rgb = np.clip(rgb, 0, 1)
     return rgb if linear else srgb(rgb)
 
 

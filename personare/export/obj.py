@@ -11,9 +11,10 @@ import numpy as np
 
 from personare.export.folders import atomic_folder
 from personare.export.meshes import checked_face, frames, srgb
+from personare.export.textures import texture_files
 from personare.store import atomic_path
 
-_OURS = re.compile(r"(frame_\d+|rest)\.obj|rest\.mtl")
+_OURS = re.compile(r"(frame_\d+|rest)\.obj|rest\.mtl|rest_\d+\.(png|jpg)")
 
 
 def is_ours(name):
@@ -22,7 +23,7 @@ def is_ours(name):
 
 
 def write(path, take, *, progress=None):
-    """Write a folder: rest.obj, rest.mtl, and frame_000000.obj on, all with the same vertices in the same order.
+    """Write a folder: rest.obj, rest.mtl with its pictures, and frame_000000.obj on, all with the same vertices.
 
     Args:
         path: of the folder.
@@ -35,8 +36,13 @@ def write(path, take, *, progress=None):
     """
     face = checked_face(take, "obj")
     topology = topology_text(face.surface)
+    files, users = texture_files(face.surface)
+    names = [f"rest_{index}{suffix}" for index, (suffix, *_) in enumerate(files)]
     with atomic_folder(path, is_ours=is_ours) as folder:
-        (folder / "rest.mtl").write_text(material_text(face.surface), encoding="utf8")
+        pictures = {number: (names[index], files[index][2]) for number, index in users.items()}
+        (folder / "rest.mtl").write_text(material_text(face.surface, pictures), encoding="utf8")
+        for name, (_, encoded, _) in zip(names, files, strict=True):
+            (folder / name).write_bytes(encoded())
         (folder / "rest.obj").write_bytes(vertex_text(face.neutral()) + topology)
         for number, vertices in frames(take):
             (folder / f"frame_{number:06d}.obj").write_bytes(vertex_text(vertices) + topology)
@@ -81,10 +87,21 @@ def topology_text(surface, *, materials=True):
     return "".join(parts).encode()
 
 
-def material_text(surface):
-    """Text of the material library: colours in sRGB, as viewers take them."""
-    return "".join(f"newmtl {_word(material.name)}\nKd {' '.join(f'{c:.4f}' for c in srgb(np.array(material.color)))}\n"
-                   f"illum 2\n" for material in surface.materials)
+def material_text(surface, pictures):
+    """Text of the material library: colours in sRGB, as viewers take them.
+
+    Args:
+        surface: Surface.
+        pictures: material number -> (name of its file, whether it has holes).
+    """
+    parts = []
+    for number, material in enumerate(surface.materials):
+        color = " ".join(f"{c:.4f}" for c in srgb(np.array(material.color)))
+        parts.append(f"newmtl {_word(material.name)}\nKd {color}\nillum 2\n")
+        if number in pictures:
+            name, holes = pictures[number]
+            parts.append(f"map_Kd {name}\n" + f"map_d -imfchan m {name}\n" * holes)
+    return "".join(parts)
 
 
 def _word(name):

@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 
 from personare.export.meshes import checked_face
-from personare.export.png import png
+from personare.export.textures import texture_files
 from personare.export.usd import scene
 from personare.export.wav import write_wav
 from personare.store import atomic_path
@@ -48,8 +48,9 @@ def write(path, take, *, progress=None):
         OutputError: the file could not be written; what was there before is unchanged.
     """
     face = checked_face(take, "usdz")
-    textures = {number: f"textures/{number}.png" for number, material in enumerate(face.surface.materials)
-                if material.texture is not None and _is_coloured(material.picture())}
+    files, users = texture_files(face.surface)
+    names = [f"textures/{index}{suffix}" for index, (suffix, *_) in enumerate(files)]
+    textures = {number: (names[index], files[index][2]) for number, index in users.items()}
     sound = None if take.audio is None else "sound.wav"
     with atomic_path(path) as temporary:
         recording = temporary.with_name(temporary.name + ".wav")
@@ -58,9 +59,9 @@ def write(path, take, *, progress=None):
                 with _member(package, "scene.usda") as file:
                     for text in scene(take, sound=sound, textures=textures, progress=progress):
                         file.write(text.encode())
-                for number, name in textures.items():
+                for name, (_, encoded, _) in zip(names, files, strict=True):
                     with _member(package, name) as file:
-                        file.write(png(face.surface.materials[number].picture()))
+                        file.write(encoded())
                 if sound:
                     write_wav(recording, take.audio)
                     with _member(package, sound) as file, open(recording, "rb") as source:

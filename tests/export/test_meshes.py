@@ -47,15 +47,20 @@ def test_a_take_without_a_face_is_refused(take):
         meshes.checked_face(replace(take, face=None), "pc2")
 
 
-def test_colours_are_vertex_times_occlusion_times_material(small_face):
+def test_colours_are_vertex_times_occlusion_times_material_times_texture(small_face):
     surface = small_face.surface
-    at = surface.triangles[surface.triangle_material == 2][0, 0]
-    got = meshes.vertex_colors(surface, linear=True)
-    owner = meshes.material_vertices(surface)[at]
-    want = surface.color[at] * surface.occlusion[at] * surface.materials[owner].color
-    assert np.allclose(got[at], want, atol=1e-6)
-    # The first triangle has the last word: check against a loop.
-    first = {}
+    got, owner = meshes.vertex_colors(surface, linear=True), meshes.material_vertices(surface)
+    plain = surface.color * surface.occlusion[:, None] * np.array([m.color for m in surface.materials])[owner]
+    skin, cap = np.flatnonzero(owner == 0), np.flatnonzero(owner == 2)
+    assert np.allclose(got[skin], plain[skin], atol=1e-6)
+    # The upper left quarter of the cap's texture is (40, 200, 200); linear values of those bytes are known.
+    corner = cap[(surface.uv[cap, 0] < 0.4) & (surface.uv[cap, 1] > 0.6)]
+    assert len(corner) > 5
+    assert np.allclose(got[corner], plain[corner] * [0.0212190, 0.5775804, 0.5775804], atol=1e-5)
+
+
+def test_each_vertex_takes_the_material_of_its_first_triangle(small_face):
+    surface, first = small_face.surface, {}
     for triangle, number in zip(surface.triangles, surface.triangle_material, strict=True):
         for corner in triangle:
             first.setdefault(int(corner), int(number))

@@ -31,7 +31,8 @@ def test_every_frame_has_the_vertices_of_the_face_bit_for_bit(tmp_path, take):
     take = replace(take, motion=take.motion.frames(0, 3))
     obj.write(tmp_path / "a.objs", take)
     names = sorted(path.name for path in (tmp_path / "a.objs").iterdir())
-    assert names == ["frame_000000.obj", "frame_000001.obj", "frame_000002.obj", "rest.mtl", "rest.obj"]
+    assert names == ["frame_000000.obj", "frame_000001.obj", "frame_000002.obj", "rest.mtl", "rest.obj",
+                     "rest_0.png"]
     surface = take.face.surface
     for number, want in enumerate(take.face.mesh(take.motion).vertices):
         vertices, uv, triangles, groups = parsed(tmp_path / "a.objs" / f"frame_{number:06d}.obj")
@@ -41,7 +42,9 @@ def test_every_frame_has_the_vertices_of_the_face_bit_for_bit(tmp_path, take):
         assert np.array_equal(triangles, surface.triangles[order])
         assert groups == [("skin", 0), ("cap", int((surface.triangle_material == 0).sum()))]
     assert np.array_equal(parsed(tmp_path / "a.objs/rest.obj")[0], take.face.neutral())
-    assert "newmtl skin\nKd 0.9547 " in (tmp_path / "a.objs/rest.mtl").read_text()
+    materials = (tmp_path / "a.objs/rest.mtl").read_text()
+    assert "newmtl skin\nKd 0.9547 " in materials
+    assert materials.count("map_Kd rest_0.png") == 1
 
 
 def test_the_face_at_rest_alone_names_no_materials(tmp_path, take):

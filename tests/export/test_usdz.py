@@ -29,7 +29,7 @@ def data_offsets(content):
 def test_nothing_is_compressed_and_every_file_is_aligned(tmp_path, take):
     usdz.write(tmp_path / "a.usdz", take)
     offsets = data_offsets((tmp_path / "a.usdz").read_bytes())
-    assert list(offsets) == ["scene.usda", "textures/2.png", "sound.wav"]
+    assert list(offsets) == ["scene.usda", "textures/0.png", "sound.wav"]
     assert all(offset % 64 == 0 for offset in offsets.values())
     assert [path.name for path in tmp_path.iterdir()] == ["a.usdz"]
 
