@@ -99,7 +99,8 @@ def draw(points, screen, nearness, triangles, attributes, uv, triangle_material,
         low, high = touched[0], touched[1]
         for row in range(rows):
             y = band * band_rows + row
-            total = collect(samples, row * 4 * (w + 4), low, high, y, facets, view[4], fragments, weights)
+            total = collect(samples, row * 4 * (w + 4), low, high, y, facets, materials, view[4],
+                            fragments, weights)
             start = np.uint64(0)
             while start < total:
                 count = min(total - start, np.uint64(BATCH))

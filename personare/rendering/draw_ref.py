@@ -28,7 +28,7 @@ def draw_ref(points, screen, nearness, triangles, attributes, uv, triangle_mater
     for first in range(0, h, rows):
         count = min(rows, h - first)
         keys = sample_keys_ref(screen, nearness, triangles, two_sided, w, first, count, opacity)
-        found = collect_ref(keys, first, triangles, attributes, triangle_material, view[4])
+        found = collect_ref(keys, first, triangles, attributes, triangle_material, view[4], materials[:, 4])
         if not len(found[0]):
             continue
         row, column, t, x, y, weight = found
@@ -69,14 +69,14 @@ def _opacity(screen, nearness, triangles, uv, triangle_material, materials, text
     return opacity
 
 
-def collect_ref(keys, first_row, triangles, attributes, triangle_material, steepest):
+def collect_ref(keys, first_row, triangles, attributes, triangle_material, steepest, strands):
     """draw.collect for all rows at once: row, column, triangle, x, y and weight of each fragment."""
     row, column = np.nonzero(keys.any(axis=2))
     key = keys[row, column]
     t = np.where(key > 0, FIRST - (key & 0xFFFFFFFF), -1)                     # (n, 4)
     same = t[:, :, None] == t[:, None, :]                                     # (n, 4, 4)
     whole = same[:, 0].all(axis=1)
-    merged = whole | _same_surface(key, t, triangles, attributes, triangle_material, steepest)
+    merged = whole | _same_surface(key, t, triangles, attributes, triangle_material, steepest, strands)
     later = np.triu(np.ones((4, 4), bool), 1)
     commonest = np.argmax((same & later).sum(axis=2), axis=1)
     first = ~(same & later.T).any(axis=2) & (t >= 0)
@@ -89,13 +89,16 @@ def collect_ref(keys, first_row, triangles, attributes, triangle_material, steep
     return row[n], column[n], t[n, s], x, y, weight
 
 
-def _same_surface(key, t, triangles, attributes, triangle_material, steepest):
+def _same_surface(key, t, triangles, attributes, triangle_material, steepest, strands):
     covered = key.min(axis=1) > 0
     near, far = ((k(key, axis=1) >> 32).astype(np.int32).view(np.float32) for k in (np.max, np.min))
     normal = attributes[triangles[t, 0], :3]                                  # (n, 4, 3)
     cosine = (normal[:, :1] * normal).sum(axis=2)
-    flat = (t == t[:, :1]) | ((cosine >= FLATTEST_COSINE) & (triangle_material[t] == triangle_material[t[:, :1]]))
-    return covered & (near - far <= steepest * near) & flat.all(axis=1)
+    material = triangle_material[t]
+    alike = material == material[:, :1]
+    flat = (t == t[:, :1]) | ((cosine >= FLATTEST_COSINE) & alike)
+    hair = alike.all(axis=1) & (strands[material[:, 0]] > 0)
+    return covered & (hair | (near - far <= steepest * near) & flat.all(axis=1))
 
 
 def shares_ref(screen, nearness, corners, x, y):

@@ -55,7 +55,7 @@ def triangle_of(key):
 
 
 @inlined
-def collect(samples, first, low, high, row, facets, steepest, fragments, weights):
+def collect(samples, first, low, high, row, facets, materials, steepest, fragments, weights):
     """List what a row of pixels shows: once where a pixel shows one surface, else once for each triangle in it.
 
     The common path has one branch: several triangles share most pixels of a dense mesh, in no order that a
@@ -67,6 +67,7 @@ def collect(samples, first, low, high, row, facets, steepest, fragments, weights
         low, high: first and last pixel to look at.
         row: number of the row in the picture.
         facets: (f, 24) float32, from raster.list_triangles.
+        materials: (m, 6) float32; strands count as one surface, however they cross.
         steepest: largest relative change of depth inside a pixel of one surface.
         fragments: (4 * w, 4) int32 out: column, triangle, and the point to look at in 1/256 pixel.
         weights: (4 * w,) float32 out, share of the pixel.
@@ -83,8 +84,12 @@ def collect(samples, first, low, high, row, facets, steepest, fragments, weights
             t0, t1, t2, t3 = triangle_of(k0), triangle_of(k1), triangle_of(k2), triangle_of(k3)
             nearest = np.int32(max(max(k0, k1), max(k2, k3)) >> 32).view(np.float32)
             farthest = np.int32(far >> 32).view(np.float32)
-            if not ((nearest - farthest > steepest * nearest) | part_ways(t0, t1, facets) | part_ways(t0, t2, facets)
-                    | part_ways(t0, t3, facets)):
+            m = facets[t0, 3]
+            strands = ((materials[np.uint32(m), 4] > 0) & (facets[t1, 3] == m) & (facets[t2, 3] == m)
+                       & (facets[t3, 3] == m))
+            apart = ((nearest - farthest > steepest * nearest) | part_ways(t0, t1, facets) | part_ways(t0, t2, facets)
+                     | part_ways(t0, t3, facets))
+            if strands | (not apart):
                 # One surface: look at the middle of the pixel, through the triangle that holds most samples.
                 most = np.int64(t0 == t1) + np.int64(t0 == t2) + np.int64(t0 == t3)
                 others = np.int64(t1 == t2) + np.int64(t1 == t3)

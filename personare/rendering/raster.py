@@ -249,6 +249,42 @@ def share_plane(facets, t, k, right, down, x, y, scale):
     facets[t, k + 2] = down * scale
 
 
+@inlined
+def cover_solid(samples, number, rows, columns, below, width, at, right, down, plane, limits, small):
+    """Draw a triangle without holes, in blocks of four pixels.
+
+    Args:
+        samples, width: as in fill_band.
+        number: FIRST - triangle number.
+        rows, columns: first and last to look at; rows are those of the band, `below` rows under the triangle's first.
+        at, right, down: edge functions at the upper left corner of the first pixel, and their change.
+        plane: nearness at the corner of the triangle's box and its change for 1/256 pixel.
+        limits, small: as in cover_block, and whether its integers fit 32 bits.
+    """
+    in_a, in_b, in_c = at
+    for row in range(rows[0], rows[1] + 1):
+        at_a, at_b, at_c = in_a, in_b, in_c
+        near = plane[0] + plane[2] * np.float32((row + below) * 256)
+        for column in range(columns[0], columns[1] + 1, 4):
+            first = np.uint64((row * (width + 4) + column) * 4)
+            start = near + plane[1] * np.float32((column - columns[0]) * 256)
+            if small:
+                cover_block(samples, first, number,
+                            (np.int32(at_a), np.int32(at_b), np.int32(at_c)),
+                            (np.int32(right[0]), np.int32(right[1]), np.int32(right[2])),
+                            (np.int32(down[0]), np.int32(down[1]), np.int32(down[2])),
+                            start, plane[1], plane[2], limits)
+            else:
+                cover_block_wide(samples, first, number, (at_a, at_b, at_c), right, down, start, plane[1], plane[2],
+                                 limits)
+            at_a += right[0] * 1024
+            at_b += right[1] * 1024
+            at_c += right[2] * 1024
+        in_a += down[0] * 256
+        in_b += down[1] * 256
+        in_c += down[2] * 256
+
+
 @compiled("void(int32[:,::1], float32[::1], int32[:,::1], int32[::1], int64, int64, int64, int64, int64,"
           "int64[::1], int64[::1], float32[:,::1], int64[:,::1], uint16[::1], float32[:,::1], float32[:,::1])")
 def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row, row_count, samples, touched,
@@ -307,25 +343,6 @@ def fill_band(screen, nearness, triangles, listed, start, stop, width, first_row
                          (in_a, in_b, in_c), right, down, (near, rise_x, rise_y), limits,
                          (uv, textures, texels, facets))
             continue
-        for row in range(row_low, row_high + 1):
-            at_a, at_b, at_c = in_a, in_b, in_c
-            near = corner + rise_y * np.float32((row + first_row - top) * 256)
-            for column in range(low, high + 1, 4):
-                first = np.uint64((row * (width + 4) + column) * 4)
-                start = near + rise_x * np.float32((column - low) * 256)
-                if small:
-                    cover_block(samples, first, number,
-                                (np.int32(at_a), np.int32(at_b), np.int32(at_c)),
-                                (np.int32(right[0]), np.int32(right[1]), np.int32(right[2])),
-                                (np.int32(down[0]), np.int32(down[1]), np.int32(down[2])),
-                                start, rise_x, rise_y, limits)
-                else:
-                    cover_block_wide(samples, first, number, (at_a, at_b, at_c), right, down, start, rise_x, rise_y,
-                                     limits)
-                at_a += right[0] * 1024
-                at_b += right[1] * 1024
-                at_c += right[2] * 1024
-            in_a += down[0] * 256
-            in_b += down[1] * 256
-            in_c += down[2] * 256
+        cover_solid(samples, number, (row_low, row_high), (low, high), first_row - top, width, (in_a, in_b, in_c),
+                    right, down, (corner, rise_x, rise_y), limits, small)
     touched[0], touched[1] = leftmost, rightmost

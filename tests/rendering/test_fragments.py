@@ -15,7 +15,8 @@ def collected(face, size):
     project_ref(vertices, scene.camera_from_world, scene.lens, points, screen, near)
     vertex_normals_ref(points, scene.welded, scene.weld, attributes)
     keys = sample_keys_ref(screen, near, scene.triangles, scene.two_sided, size[0], 0, size[1])
-    return keys, scene, collect_ref(keys, 0, scene.triangles, attributes, scene.triangle_material, scene.view[4])
+    return keys, scene, collect_ref(keys, 0, scene.triangles, attributes, scene.triangle_material, scene.view[4],
+                                    scene.materials[:, 4])
 
 
 def test_fragments_share_each_pixel_as_its_samples_do(head):
