@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from personare.errors import InputError
-from personare.faces.gltf_tables import Tables
+from personare.faces.gltf_tables import Tables, without_nulls
 
 LARGEST_BYTES = 512 << 20      # of a file and of all files beside it
 MOST_ROWS = 4_000_000          # of one accessor; the largest scanned heads have a tenth of it
@@ -265,8 +265,12 @@ def _decoded(path, text):
         if text.count(b"[") + text.count(b"{") > _MOST_LISTS or text.count(b",") > _MOST_VALUES:
             raise InputError(path, expected=f"at most {_MOST_LISTS:,} lists and objects", got="more",
                              remedy="export it with its data in a binary file")
-        tables = msgspec.json.decode(text, type=Tables)
         document = msgspec.json.decode(text)
+        try:
+            tables = msgspec.json.decode(text, type=Tables)
+        except msgspec.ValidationError:
+            # Some exporters write null for nothing, and 1.0 for 1.
+            tables = msgspec.convert(without_nulls(document), Tables, strict=False)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

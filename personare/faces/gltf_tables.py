@@ -199,3 +199,10 @@ class Tables(_Row):
     extensions: dict[str, Any] = {}
     extensions_used: list[str] = []
     extensions_required: list[str] = []
+
+
+def without_nulls(entry):
+    """Plain objects without fields of null, which some exporters write for what they leave out."""
+    if isinstance(entry, dict):
+        return {key: without_nulls(value) for key, value in entry.items() if value is not None}
+    return [without_nulls(value) for value in entry] if isinstance(entry, list) else entry

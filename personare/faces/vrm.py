@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from personare.faces.gltf_tables import without_nulls
+
 # Preset names of VRM 0 -> those of VRM 1, which are used from here on.
 PRESET_OF_VRM0 = {
     "neutral": "neutral", "a": "aa", "i": "ih", "u": "ou", "e": "ee", "o": "oh", "blink": "blink", "joy": "happy",
@@ -170,16 +172,9 @@ def read_vrm(gltf):
 
 def _converted(gltf, entry: Any, kind):
     try:
-        return msgspec.convert(_without_nulls(entry), kind, strict=False)
+        return msgspec.convert(without_nulls(entry), kind, strict=False)
     except (msgspec.ValidationError, RecursionError) as error:
         raise gltf.wrong("a VRM extension", str(error)) from error
-
-
-def _without_nulls(entry):
-    """Objects without fields of null, which some exporters write for what they leave out."""
-    if isinstance(entry, dict):
-        return {key: _without_nulls(value) for key, value in entry.items() if value is not None}
-    return [_without_nulls(value) for value in entry] if isinstance(entry, list) else entry
 
 
 def _vrm1(gltf, entry):

@@ -59,6 +59,13 @@ def test_what_is_in_the_file_arrives(write):
     assert part.triangles.tolist() == [[0, 1, 2], [2, 1, 3]]
 
 
+def test_nulls_and_whole_numbers_with_a_point_are_forgiven(write):
+    document, binary = tiny()
+    document["nodes"][0] |= {"name": None, "children": None, "mesh": 0.0}
+    document["accessors"][0] |= {"count": 4.0, "sparse": None}
+    assert np.array_equal(parts_of(write(document, binary))[0].points, CORNERS)
+
+
 def test_data_addresses_and_files_beside_it_are_the_same(write, tmp_path):
     document, binary = tiny()
     (tmp_path / "a b.bin").write_bytes(binary)
