@@ -62,14 +62,10 @@ def babble_of(shared):
     return sum(np.resize(sound / sound.std(), 30 * RATE_HZ) for sound in sounds)
 
 
-def score(takes, change, model):
-    """PhoneLip figures of all recordings under a change."""
-    utterances = []
-    for i, (_, speaker, sound, labels) in enumerate(takes):
-        changed, moved = change(sound, labels, i)
-        motion = personare.animate(Audio(changed, RATE_HZ), model=model, fps=FPS, layers=personare.STILL)
-        utterances.append(Utterance(motion, moved, speaker))
-    return phonelip(utterances)
+def score(takes, model):
+    """PhoneLip figures of (speaker, sound, labels) takes."""
+    return phonelip([Utterance(personare.animate(Audio(sound, RATE_HZ), model=model, fps=FPS, layers=personare.STILL),
+                               labels, speaker) for speaker, sound, labels in takes])
 
 
 def languages(shared, model):
@@ -109,12 +105,13 @@ def main():
     options.add_argument("--model", action="append", help="name or path of a bundle; several times for several")
     options.add_argument("--json", type=Path, help="write all figures here too")
     options = options.parse_args()
-    takes, table = recordings(options.shared), changes(babble_of(options.shared))
-    found = {}
+    takes, found = recordings(options.shared), {}
+    table = {name: [(speaker, *change(sound, labels, i)) for i, (_, speaker, sound, labels) in enumerate(takes)]
+             for name, change in changes(babble_of(options.shared)).items()}
     for model in options.model or ["vox"]:
         print(f"{model}\n{'':18s}{'score':>7s}{'loss':>7s}{'recall':>8s}{'prec.':>7s}{'f v':>7s}{'round':>7s}"
               f"{'open':>7s}{'rest':>7s}{'lag ms':>8s}")
-        rows = {name: score(takes, change, model) for name, change in table.items()}
+        rows = {name: score(changed, model) for name, changed in table.items()}
         for name, row in rows.items():
             loss = rows["as recorded"]["score"] - row["score"]
             print(f"{name:18s}{row['score']:7.3f}{loss:7.3f}{row['closure_recall']:8.2f}{row['closure_precision']:7.2f}"
