@@ -178,9 +178,10 @@ def open_flame(path, *, shape=None, expressions=None):
         raise InputError("shape", expected=f"up to {first} weights in -{WIDEST:g}..{WIDEST:g}",
                          got=f"{len(given)} weights", remedy="use about -2..2")
     weights[:len(given)] = given
-    rest = data["v_template"] + data["shapedirs"][:, :, :first] @ weights
     moves = np.moveaxis(data["shapedirs"][:, :, first:first + expressions], 2, 0)
-    return _face(path, data, rest, moves)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is told of as not finite
+        rest = data["v_template"] + data["shapedirs"][:, :, :first] @ weights
+        return _face(path, data, rest, moves)
 
 
 def _face(path, data, rest, moves):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from personare.errors import InputError
+from personare.faces.ict_lashes import lash_texture
 from personare.faces.polygons import surface_of
 from personare.types import Material, Surface
 
@@ -22,8 +23,7 @@ _IRIS, _RIM, _PUPIL = (0.115, 0.060, 0.028), (0.030, 0.018, 0.012), (0.004, 0.00
 _IRIS_CM, _PUPIL_CM, _RIM_CM = 0.62, 0.22, 0.08   # measured on the mesh; an iris is about 1.2 cm wide
 
 _SKIN_LOOK = {"roughness": 0.48, "specular": 0.028, "scatter": 0.5}
-# Material of the mesh -> ours. None: shells and strips made for transparent textures, which
-# would hide what is behind them.
+# Material of the mesh -> ours. None: shells made for transparency, which would hide what is behind them.
 _MATERIALS = {
     "M_Face": Material("skin", **_SKIN_LOOK), "M_BackHead": Material("head", **_SKIN_LOOK),
     "M_GumsTongue": Material("gums", roughness=0.35, specular=0.035, scatter=0.4),
@@ -32,7 +32,8 @@ _MATERIALS = {
     "M_IrisLeft": Material("iris_left", roughness=0.08, specular=0.05),
     "M_ScleraRight": Material("sclera_right", roughness=0.12, specular=0.035, scatter=0.2),
     "M_IrisRight": Material("iris_right", roughness=0.08, specular=0.05),
-    "M_LacrimalFluid": None, "M_EyeBlend": None, "M_EyeOcclusion": None, "M_EyeLashes": None,
+    "M_LacrimalFluid": None, "M_EyeBlend": None, "M_EyeOcclusion": None,
+    "M_EyeLashes": Material("lashes", roughness=0.7, specular=0.02, texture=lash_texture, two_sided=True),
 }
 
 

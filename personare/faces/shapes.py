@@ -15,6 +15,7 @@ from personare.files.arrays import npz_names, read_npz
 _NEUTRAL_NAMES = ("neutral", "rest", "basis", "base", "default", "template", "mean", "head")
 _SUFFIXES = (".obj", ".ply")
 _MOST_SHAPES = 1000
+_WIDEST_UV = 1e6          # beyond it no texture is meant; also what is no number is beyond
 _MOST_NUMBERS = 2**29     # of all shapes together, 2 GB
 
 # Names that arrays of an .npz go by, ours first.
@@ -113,12 +114,15 @@ def _from_npz(path):
     if any(array.dtype.kind not in "fiu" for array in (rest, moves, triangles)) or names.dtype.kind != "U":
         raise InputError(path, expected="numbers, and names as text", got="something else",
                          remedy="see docs/faces/npz.md")
-    if not np.isfinite(moves).all():
-        raise InputError(path, expected="finite shapes", got="NaN or infinity", remedy="export them again")
     rest, triangles = checked_mesh(path, rest, triangles)
     if len(set(names.tolist())) != len(names):
         raise InputError(path, expected="a name for each shape", got="one name twice", remedy="rename one of them")
     uv = data.get("uv")
-    has_uv = uv is not None and uv.shape == (len(rest), 2) and uv.dtype.kind in "fiu" and np.isfinite(uv).all()
+    has_uv = (uv is not None and uv.shape == (len(rest), 2) and uv.dtype.kind in "fiu"
+              and np.abs(uv).max(initial=0) < _WIDEST_UV)
+    with np.errstate(over="ignore"):
+        moves = moves.astype(np.float32)
+    if not np.isfinite(moves).all():
+        raise InputError(path, expected="finite shapes", got="NaN or infinity", remedy="export them again")
     mesh = Polygons(rest, triangles, np.float32(uv) if has_uv else None, triangles if has_uv else None)
-    return mesh, {str(name): np.asarray(move, np.float32) for name, move in zip(names, moves, strict=True)}
+    return mesh, {str(name): move for name, move in zip(names, moves, strict=True)}
