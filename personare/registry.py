@@ -62,6 +62,8 @@ TABLES = {
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "
                     "sona/mara, /tomas, /amara, /kenji, /ines, /viktor, /ravi"),
+        "sona-implicit": Row("personare.faces.sona_implicit:open_sona_implicit", "built-in neural head of the NPHM "
+                             "family, trained on sona; the same characters"),
         "ict": Row("personare.faces.ict:open_ict", "ICT-FaceKit's head: 100 identities, ARKit shapes; its folder, "
                    "archive or .npz", opens=("FaceXModel", "*/FaceXModel", "generic_neutral_mesh.obj", "ICT*FaceKit*.*",
                                      "ict*facekit*.*")),
@@ -70,6 +72,8 @@ TABLES = {
                                                "BFM_model_front.mat")),
         "flame": Row("personare.faces.flame:open_flame", "FLAME 2020 and 2023; your copy of its .pkl",
                      opens=("*flame*.pkl", "*FLAME*.pkl", "generic_model.pkl")),
+        "nphm": Row("personare.faces.nphm:open_nphm", "NPHM and MonoNPHM, the heads of FaceTalk; your copy of their "
+                    "checkpoints", opens=("anchors_39.npy", "anchors_65.npy", "*/anchors_39.npy", "*/anchors_65.npy")),
         "npz": Row("personare.faces.bundle:open_npz", "a face that personare saved or converted, or arrays of shapes",
                    opens=("*.npz",)),
         "shapes": Row("personare.faces.shapes:open_shapes", "folder or .zip with a neutral mesh and one OBJ or PLY a "

@@ -31,7 +31,7 @@ CLAY = (0.55, 0.42, 0.36)
 CHECKPOINTS = ("*.tar", "*.pth", "*.pt", "*.ckpt")
 
 
-def open_nphm(path, *, identity=None, appearance=None, resolution=RESOLUTION):
+def open_nphm(path, *, identity=None, appearance=None, resolution=RESOLUTION, reader=Checkpoint):
     """Open an NPHM or MonoNPHM head.
 
     Args:
@@ -39,6 +39,7 @@ def open_nphm(path, *, identity=None, appearance=None, resolution=RESOLUTION):
         identity: (n,) identity code, or the row of a person in the checkpoint; default the mean code.
         appearance: (n,) code of the colours of MonoNPHM; default that of the same person, or zeros.
         resolution: points along each axis of the grid the neutral head is extracted on.
+        reader: makes of a path what Checkpoint does; learn.nets.nphm has one for files of older torch.
 
     Returns:
         ImplicitFace in the space nphm-200 or mononphm-100; its columns are the entries of the expression code.
@@ -49,7 +50,7 @@ def open_nphm(path, *, identity=None, appearance=None, resolution=RESOLUTION):
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
-    tensors, codes = _found(path)
+    tensors, codes = _found(path, reader)
     model = model_of(tensors, _anchors(folder, len(tensors[IDENTITY + "mlp_pos.4.bias"]) // 3))
     if appearance is None:
         appearance = _code(None, model, codes.get("app"), identity if np.isscalar(identity) else None)
@@ -116,13 +117,13 @@ def _space(size):
     return known.get(size) or Space(f"nphm-{size}", tuple(f"exp_{i}" for i in range(size)))
 
 
-def _found(path):
+def _found(path, reader):
     """Tensors of both networks with their prefixes, and the codes of the people trained on, by "geo" and "app"."""
     files = [path] if path.is_file() else sorted(
         {file for pattern in CHECKPOINTS for depth in ("", "*/", "*/*/") for file in path.glob(depth + pattern)})
     tensors, codes = {}, {}
     for file in files[:16]:
-        checkpoint = Checkpoint(file)
+        checkpoint = reader(file)
         for prefix, key in ((IDENTITY, "id_decoder"), (EXPRESSION, "ex_decoder")):
             tensors |= {prefix + name: value for name, value in checkpoint.tensors(key).items()}
         network = checkpoint.tensors("decoder_state_dict")

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from personare.faces.perceptron import fold
+
 PAIRS, MIDDLE, GLOBAL, LOCAL, EXPRESSION, HIDDEN = 2, 1, 6, 4, 5, 24
 MEAN_ANCHORS = np.array([[0.1, 0, 0], [-0.1, 0, 0], [0.1, 0.1, 0.05], [-0.1, 0.1, 0.05], [0, -0.1, 0.05]], np.float32)
 
@@ -24,11 +26,22 @@ def _identity(rng):
         tensors |= _named(f"ensembled_deep_sdf.lin{i}", _linear(rng, *size, slots))
     for i, size in ((0, (GLOBAL, 8)), (2, (8, 8)), (4, (8, 3 * len(MEAN_ANCHORS)))):
         tensors |= _named(f"mlp_pos.{i}", _linear(rng, *size, scale=0.1))
-    # Units that look along 2 * HIDDEN directions add up to about the distance from the middle: a ball.
+    # Non-negative sums of bent planes are convex, so each member's zero level is a closed, bumpy ball.
     first = tensors["ensembled_deep_sdf.lin0.weight"]
     first[:, :, :3] = rng.normal(0, 3, first[:, :, :3].shape)
-    last = rng.uniform(0.01, 0.03, (*slots, 1, HIDDEN)).astype(np.float32)
-    return tensors | _named("ensembled_deep_sdf.lin4", (last, np.full((*slots, 1), -0.1, np.float32)))
+    for i in (1, 2, 3):
+        weight = tensors[f"ensembled_deep_sdf.lin{i}.weight"]
+        weight[:, :, : HIDDEN - (inputs if i == 2 else 0)] = np.abs(weight[:, :, : HIDDEN - (inputs if i == 2 else 0)])
+    weight, bias = np.full((*slots, 1, HIDDEN), 1 / HIDDEN, np.float32), np.zeros((*slots, 1), np.float32)
+    around = rng.normal(size=(200, 3))
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    for slot in range(*slots):
+        layers = [[tensors[f"ensembled_deep_sdf.lin{i}.{kind}"][slot] for i in range(4)] for kind in ("weight", "bias")]
+        member = fold([*layers[0], weight[slot]], [*layers[1], bias[slot]], np.zeros(GLOBAL + LOCAL), dimensions=3)
+        inner, outer = member(around * 0.15).mean(), member(around * 0.35).mean()
+        weight[slot] *= 0.2 / (outer - inner)
+        bias[slot] = -0.2 / (outer - inner) * (outer + inner) / 2
+    return tensors | _named("ensembled_deep_sdf.lin4", (weight, bias))
 
 
 def _expression(rng):

@@ -10,12 +10,14 @@ Source:
 """
 
 import math
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
+from personare.errors import InputError
 from personare.faces.nphm_field import BACKGROUND, FLOOR, NEAR, VARIANCE
 
 # Members below this share of the blend are not evaluated.
@@ -231,3 +233,50 @@ class Expression(nn.Module):
             if i < len(layers) - 1:
                 x = softplus(x)
         return x
+
+
+class TorchCheckpoint:
+    """A checkpoint of any torch, opened by torch itself with weights_only, so that nothing in it can run.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: missing, damaged, or holding anything else than weights and plain values.
+    """
+
+    def __init__(self, path):
+        try:
+            self.tree = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+            raise InputError(path, expected="a checkpoint of torch.save", got=" ".join(str(error).split())[:100],
+                             remedy="do not open it with anything else; get it from its owners") from error
+
+    def tensors(self, *keys):
+        """dict of name -> array of a dict of tensors; see personare.files.checkpoints.Checkpoint."""
+        found = self.tree
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return {name: value.float().numpy() for name, value in (found or {}).items() if torch.is_tensor(value)}
+
+
+def convert_nphm(path, out, *, identity=None):
+    """Make one .npz file of a user's NPHM or MonoNPHM checkpoints, which opens in a moment.
+
+    Args:
+        path: as for personare.faces.nphm.open_nphm.
+        out: where to.
+        identity: as for open_nphm.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: a file is missing, damaged or holds code.
+        AssetError: the weights do not fit each other.
+        OutputError: the file could not be written.
+    """
+    from personare.faces.bundle import save_face
+    from personare.faces.nphm import open_nphm
+
+    return save_face(open_nphm(path, identity=identity, reader=TorchCheckpoint), out)
