@@ -2,6 +2,7 @@
 
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ def test_eyes_are_seen(face):
 def test_lips_close_on_p_b_m(face):
     """Speech from the example sound: the lips of this face touch where those of the built-in model should."""
     upper, lower = 5711, 5517        # inner lips beside the middle, of the 68 landmarks in its README
-    motion = personare.animate("examples/hello.wav", fps=30)
+    motion = personare.animate(Path(__file__).parents[2] / "examples" / "hello.wav", fps=30)
     vertices = face.mesh(motion).vertices
     gap = vertices[:, upper, 1] - vertices[:, lower, 1] - (face.neutral()[upper, 1] - face.neutral()[lower, 1])
     assert gap.max() > 0.006

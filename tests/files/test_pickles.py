@@ -10,6 +10,8 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from personare.errors import InputError
 from personare.files.pickles import parse_pickle, read_pickle
@@ -153,3 +155,24 @@ def test_missing_and_large_files_are_explained(tmp_path):
     (tmp_path / "a.pkl").write_bytes(bytes(2000))
     with pytest.raises(InputError, match="expected at most 0 MB"):
         read_pickle(tmp_path / "a.pkl", most_bytes=1000)
+
+
+PIECES = [bytes([code]) for code in b"().]}ael0123Ns\x85\x86\x87\x88\x89\x8f\x90\x91\x93\x94RbtduoQ\x81\x92"] + [
+    b"K\x05", b"K\xff", b"U\x02f8", b"U\x08" + bytes(8), b"C\x08" + bytes(8), b"q\x00", b"h\x00", b"h\x01",
+    b"j\0\0\0\0", b"r\xff\xff\xff\x7f", b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy\nndarray\n", b"cnumpy\ndtype\n",
+    b"cscipy.sparse.csc\ncsc_matrix\n", b"cchumpy.ch\nCh\n", b"cchumpy.reordering\nSelect\n", b"c__builtin__\nobject\n",
+    b"ccopy_reg\n_reconstructor\n", b"ccollections\nOrderedDict\n", b"c_codecs\nencode\n", b"ctorch\nFloatStorage\n",
+    b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch.storage\n_load_from_bytes\n", b"cnumpy.core.multiarray\nscalar\n",
+    b"cnumpy.core.numeric\n_frombuffer\n", b"X\x04\x00\x00\x00data", b"X\x05\x00\x00\x00shape", b"X\x01\x00\x00\x00x",
+    b"cbuiltins\neval\n", b"cos\nsystem\n", b"I-1\n", b"F1e999\n"]
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(PIECES), max_size=25))
+def test_no_program_does_anything_but_make_data(pieces):
+    with suppress(InputError):
+        value = parse_pickle(b"".join(pieces) + b".")
+        assert isinstance(value, PLAIN)
+
+
+PLAIN = (dict, list, tuple, str, bytes, bytearray, int, float, bool, type(None), np.ndarray, np.generic)
