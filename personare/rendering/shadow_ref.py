@@ -21,7 +21,7 @@ def cast_ref(points, nearness, triangles, casts, frame, heights):
         origin, b, c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         area = b[:, 0] * c[:, 1] - c[:, 0] * b[:, 1]
         low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
-        drawn = (casts & (nearness[triangles] > 0).all(axis=1) & (np.abs(area) > 1e-6)
+        drawn = (casts & (nearness[triangles] > 0).all(axis=1) & (area > 1e-6)
                  & (low >= 0).all(axis=1) & (high < size).all(axis=1))
     for t in np.flatnonzero(drawn):
         (left, top), (right, bottom) = np.ceil(low[t] - 0.5).astype(int), np.floor(high[t] - 0.5).astype(int)
@@ -44,14 +44,14 @@ def light_reaching_ref(normal, ray, depth, frame, heights):
         return lit
     off = OFF_SURFACE / (frame[11] * np.maximum(long, np.float32(1e-10)))
     u, v, height = seen_by_lamp_ref(off[:, None] * normal - ray * depth[:, None], frame, size).T
-    u, v = u - np.float32(0.5), v - np.float32(0.5)
+    u, v = u - np.float32(1), v - np.float32(1)
     here = (normal @ frame[6:9] >= -0.45 * long) & (u >= 2) & (v >= 2) & (u < size - 3) & (v < size - 3)
     u, v, height = u[here], v[here], height[here]
     column, row = u.astype(int), v.astype(int)
     across, down = u - column, v - row
     total = 0
-    for k, weigh in enumerate((1 - down, 1, 1, down)):
-        for n, share in enumerate((1 - across, 1, 1, across)):
-            total = total + weigh * share * np.clip((height - heights[row - 1 + k, column - 1 + n]) / RAMP + 1, 0, 1)
-    lit[here] = total / 9
+    for k, weigh in enumerate((1 - down, 1, down)):
+        for n, share in enumerate((1 - across, 1, across)):
+            total = total + weigh * share * np.clip((height - heights[row + k, column + n]) / RAMP + 1, 0, 1)
+    lit[here] = total / 4
     return lit
