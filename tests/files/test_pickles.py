@@ -159,7 +159,8 @@ def test_missing_and_large_files_are_explained(tmp_path):
 
 PIECES = [bytes([code]) for code in b"().]}ael0123Ns\x85\x86\x87\x88\x89\x8f\x90\x91\x93\x94RbtduoQ\x81\x92"] + [
     b"K\x05", b"K\xff", b"U\x02f8", b"U\x08" + bytes(8), b"C\x08" + bytes(8), b"q\x00", b"h\x00", b"h\x01",
-    b"j\0\0\0\0", b"r\xff\xff\xff\x7f", b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy\nndarray\n", b"cnumpy\ndtype\n",
+    b"j\0\0\0\0",
+    b"r\xff\xff\xff\x7f", b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy\nndarray\n", b"cnumpy\ndtype\n",
     b"cscipy.sparse.csc\ncsc_matrix\n", b"cchumpy.ch\nCh\n", b"cchumpy.reordering\nSelect\n", b"c__builtin__\nobject\n",
     b"ccopy_reg\n_reconstructor\n", b"ccollections\nOrderedDict\n", b"c_codecs\nencode\n", b"ctorch\nFloatStorage\n",
     b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch.storage\n_load_from_bytes\n", b"cnumpy.core.multiarray\nscalar\n",
