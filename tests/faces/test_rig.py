@@ -231,3 +231,17 @@ def test_a_still_motion_is_the_character_at_rest(rig):
     motion = Motion(np.zeros((3, 52)), 30.0, ARKIT_52, np.tile(np.eye(4), (3, 1, 1)))
     assert np.abs(rig.mesh(motion).vertices - rig.neutral()).max() < 1e-6
     assert replace(motion, head_pose=None).head_pose is None
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf", ".vrm"])
+def test_it_is_opened_and_written_by_its_suffix(character, tmp_path, suffix):
+    import personare
+
+    path = character(suffix, **({"vrm": 1, "kind": "vowels"} if suffix == ".vrm" else {}))
+    motion = Motion(np.full((3, 52), 0.2), 30.0, ARKIT_52)
+    out = tmp_path / f"out{'.vrm' if suffix == '.vrm' else '.glb'}"
+    personare.save(motion, out, face=path)
+    again = personare.open_face(str(out))
+    assert again.name == "out"
+    assert [animation["name"] for animation in again.source.document["animations"]] == ["idle", "out"]
+    assert np.abs(again.mesh(motion).vertices - personare.open_face(path).mesh(motion).vertices).max() < 1e-6
