@@ -132,6 +132,11 @@ def landmarks(model, points, *, mirrored=False):
     return points[:, index]
 
 
+def lower_face(model):
+    """(f,) bool: triangles with a corner below the mean height of the mean shape, which AudioDVP draws for the mouth."""
+    return (model.mean[:, 1] < model.middle[1])[model.triangles].any(1)
+
+
 def normals(model, geometry, *, by_area=False):
     """(t, v, 3) float64 unit normals: of the faces about each vertex, added with equal weights, or by_area as AudioDVP.
 

@@ -7,7 +7,7 @@ import personare
 from personare.errors import InputError
 from personare.faces.bfm import open_bfm, read_bfm, save_bfm
 from personare.faces.bfm_build import SOURCES, build_bfm
-from personare.faces.bfm_fit import MIRRORED_68, deep3d_geometry, deep3d_posed, split_deep3d
+from personare.faces.bfm_fit import MIRRORED_68, deep3d_geometry, deep3d_posed, lower_face, split_deep3d
 from personare.spaces import AUDIODVP_64, BFM_64, DEEP3D_257
 from personare.types import Motion
 from tests.faces.heads import CUT, EXPRESSED, WHOLE, write_bfm
@@ -88,6 +88,13 @@ def test_audiodvp_s_face_is_the_mirror_image(parts, tmp_path, rng):
     assert np.array_equal(face.surface.triangles, model.triangles[:, ::-1])
     assert sorted(MIRRORED_68) == list(range(68))
     assert np.array_equal(MIRRORED_68[MIRRORED_68], np.arange(68))
+
+
+def test_the_lower_face_is_what_reaches_below_the_middle(parts, tmp_path):
+    model = build_bfm(tmp_path)
+    height = model.mean[model.triangles, 1].min(1)
+    assert np.array_equal(lower_face(model), height < model.mean[:, 1].mean(dtype=np.float64))
+    assert 0.3 < lower_face(model).mean() < 0.8
 
 
 def test_missing_files_are_named_with_their_source(parts, tmp_path):
