@@ -133,7 +133,7 @@ def landmarks(model, points, *, mirrored=False):
 
 
 def lower_face(model):
-    """(f,) bool: triangles with a corner below the mean height of the mean shape, which AudioDVP draws for the mouth."""
+    """(f,) bool: triangles with a corner below the mean height of the mean shape: what AudioDVP draws."""
     return (model.mean[:, 1] < model.middle[1])[model.triangles].any(1)
 
 
