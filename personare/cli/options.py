@@ -10,7 +10,8 @@ from personare.registry import TABLES
 
 Format = Annotated[str, typer.Option(
     "-f", "--format", metavar="FORMATS", help=f"One or more of {', '.join(TABLES['export'])}, with commas; or all, "
-    "without folders and point caches. Default: what the suffix of --output says, else mp4. See `personare list formats`.")]
+    "without folders and point caches. Default: what the suffix of --output says, else mp4. "
+    "See `personare list formats`.")]
 Output = Annotated[str | None, typer.Option(
     "-o", "--output", metavar="PATH", help="A file, or a folder: one that exists, or a name that ends with / or has "
     "no suffix. Default: here, named as the sound.")]
