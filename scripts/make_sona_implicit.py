@@ -40,7 +40,7 @@ GRID = (
     {"low": -0.192, "high": 0.172, "fine": [[-0.062, 0.056]]},
     {"low": -0.19, "high": 0.06, "fine": [[-0.082, -0.038], [-0.012, 0.046]]},
 )
-STEP_M, LARGEST_M = 0.0014, 0.006
+STEP_M, LARGEST_M = 0.0017, 0.006
 SOURCES = [{"name": "sona", "licence": "CC0-1.0", "use": "geometry, identity axes and shapes"},
            {"name": "examples/hello.wav and hallo.wav through vox", "licence": "as the project",
             "use": "which shapes go together in speech"}]

@@ -22,7 +22,7 @@ from personare.spaces import Space
 from personare.types import Face, Mesh, Motion, Surface
 
 # Vertices are where they should be to this, on the neutral head.
-TOLERANCE_M = 2e-5
+TOLERANCE_M = 3e-5
 # The expression changes by at most this in one go; larger changes are walked in steps.
 LONGEST_STRIDE = 0.35
 # Around anchors, surfaces are looked for more closely; half the width of an eye.
