@@ -32,6 +32,8 @@ _HELD = 0.5
 _FACE_SHARE = 0.1
 # Of the height of the face, how far below it hair may hang and still be framed.
 _HANGING = 0.1
+# Of the size of its part, what a morph target has to move something by to be one.
+_EMPTY = 1e-4
 # A shift of a bone below this is rounding.
 _STILL_M = 1e-6
 
@@ -230,14 +232,23 @@ def _file_of(path):
 
 
 def _controls(gltf, parts, vrm):
-    """Clips, then one Control for each name of a morph target over all meshes that have it; and those names."""
-    clips = [Control(clip.name, clip.binds, clip) for clip in (vrm.clips if vrm else ()) if clip.binds]
+    """Clips, then one Control for each name of a morph target over all meshes that have it; and those names.
+
+    Targets that move nothing are left out: some exporters write all names and fill only those the artist made.
+    """
+    moving = set()
+    for part in parts:
+        reach = np.abs(part.shapes).max((1, 2), initial=0)
+        moving |= {(part.node, target) for target in np.flatnonzero(reach > _EMPTY * np.ptp(part.points, axis=0).max())}
+    clips = [Control(clip.name, clip.binds, clip) for clip in (vrm.clips if vrm else ())]
     by_name = {}
     for node in dict.fromkeys(part.node for part in parts):
         mesh = gltf.row("meshes", gltf.row("nodes", node).mesh)
         for target, name in enumerate(target_names(gltf, mesh)):
             by_name.setdefault(name, []).append((node, target, 1.0))
-    return [*clips, *(Control(name, tuple(binds)) for name, binds in by_name.items())], tuple(by_name)
+    controls = [*clips, *(Control(name, tuple(binds)) for name, binds in by_name.items())]
+    # A name that moves some mesh is driven on all that have it, so that they share their curves.
+    return [control for control in controls if any(bind[:2] in moving for bind in control.binds)], tuple(by_name)
 
 
 def _roles(gltf, nodes, vrm):

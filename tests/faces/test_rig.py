@@ -140,7 +140,7 @@ def test_the_report_says_what_makes_each_column(character):
     assert "eyeLookUpLeft: bone of the left eye" in report
     assert "missing: eyeSquintLeft" in report
     assert "head pose: neck and head" in report
-    assert "mouthFunnel: visemes sil PP" in "\n".join(open_rig(character(kind="visemes")).report())
+    assert "mouthFunnel: visemes PP FF" in "\n".join(open_rig(character(kind="visemes")).report())
 
 
 def test_smaller_and_larger_spaces_are_understood_and_others_refused(character):
@@ -215,6 +215,18 @@ def test_a_real_character_fills_the_picture(shared):
     assert 80 < rows.mean() < 170
     skin = (still[..., 0].astype(int) - still[..., 2]) > 25
     assert skin.mean() > 0.08
+
+
+def test_a_target_that_moves_nothing_is_none(character, characters, monkeypatch, tmp_path):
+    def both(kind, real=characters.targets_of):
+        arkit = real("arkit")
+        return real("visemes") | arkit | {"jawOpen": np.zeros_like(arkit["jawOpen"])} if kind == "both" else real(kind)
+
+    monkeypatch.setattr(characters, "targets_of", both)
+    rig = open_rig(characters.write_character(tmp_path / "both.glb", kind="both"))
+    assert rig.drive.found["jawOpen"].startswith("visemes")
+    assert rig.drive.found["eyeWideLeft"] == "eyeWideLeft"
+    assert gap_mm(rig, **VOWEL) > 6
 
 
 def test_names_that_say_nothing_are_told(character, characters, tmp_path):
