@@ -15,6 +15,9 @@ from personare.faces.vrm import silenced
 from personare.spaces import ARKIT_52
 
 MOUTH = tuple(name for name in ARKIT_52.columns if name.startswith(("mouth", "jaw")))
+# What visemes do not say and a shape of its own adds, without opening the lips.
+_BESIDE = tuple(name for name in MOUTH if name.startswith((
+    "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPucker", "mouthLeft", "mouthRight")))
 # Fewer shapes of the mouth than this, or no jawOpen among them, say less than visemes do.
 _FEW_MOUTHS, _FEW_VISEMES, _FEW_VOWELS, _FEW_PLAIN = 4, 5, 3, 10
 # Angles at weight 1, as the built-in head turns its eyes and its jaw.
@@ -75,7 +78,9 @@ class Drive:
         values = self.values(motion)
         weights = values @ self.mix
         if self.visemes:
-            weights[:, list(self.visemes)] = viseme_weights(motion, tuple(self.visemes.values()))
+            own = [name for name in _BESIDE if self.mix[ARKIT_52.index(name)].any()]
+            rest = motion.with_columns(dict.fromkeys(own, np.zeros(len(motion), np.float32)))
+            weights[:, list(self.visemes)] = viseme_weights(rest, tuple(self.visemes.values()))
         return weights
 
     def values(self, motion):
@@ -136,9 +141,10 @@ def plan_drive(controls, *, bones=(), eyes_by_shapes=lambda side, controls: True
     jaw = _jaw_columns(found, bones)
     visemes = _visemes(controls, {*found, *jaw})
     if visemes:
-        mix[ARKIT_52.indices(MOUTH)] = 0
-        found = {name: how for name, how in found.items() if name not in MOUTH}
-        found |= dict.fromkeys(MOUTH, "visemes " + " ".join(dict.fromkeys(visemes.values())))
+        beside = [name for name in _BESIDE if name in found]
+        made = [name for name in MOUTH if name not in beside]
+        mix[ARKIT_52.indices(made)] = 0
+        found |= dict.fromkeys(made, "visemes " + " ".join(visemes.values()))
         jaw = ()
     found |= dict.fromkeys(jaw, "bone of the jaw")
     closes = "mouthClose" not in found and "jawOpen" in found
