@@ -23,7 +23,7 @@ EYE_MAPS = {
 CHIN_Y, COLLAR_Y = -11.0, -19.0
 MOUTH, MOUTH_REACH = np.array([0.0, -7.1, 8.8]), np.array([4.2, 3.2, 4.5])
 # Axis -> column -> share by which the column's shape grows with the axis at 1, so that it is seen as well on that face.
-GAINS = {"age": {"mouthSmileLeft": 0.20}, "lip_fullness": {"mouthRollLower": 0.25, "mouthRollUpper": 0.3}}
+GAINS = {"age": {"mouthSmileLeft": 0.30}, "lip_fullness": {"mouthRollLower": 0.25, "mouthRollUpper": 0.3}}
 
 
 def _bump(p, centre, size):

@@ -76,7 +76,7 @@ class Rig:
             values = targets.get(name, self.lips.field())  # without a target the lips stay, and stay shut
             self.delta[name] = self._mouth(self.lips.index, values, FACE_HANDLES.get(name, ()))
         press = self.delta["mouthPressLeft"]
-        self.delta["mouthRollLower"] += 0.9 * (press + press[self.skin.twin] * (-1, 1, 1))
+        self.delta["mouthRollLower"] += 0.67 * (press + press[self.skin.twin] * (-1, 1, 1))
         self.delta["tongueOut"] = self._mouth(self.lips.index, self.lips.field(
             0, (0.22 * self.lips.top - 0.52 * self.lips.low) * self.lips.middle, 0.14 * self.lips.middle))
 

@@ -115,7 +115,7 @@ def lip_targets(lips):
         "mouthDimpleLeft": lips.field(0.42 * corner**2, 0.40 * corner**2, -0.56 * corner**2),
         "mouthStretchLeft": lips.field(0.64 * corner**1.5, -0.20 * corner**2, -0.30 * corner**1.5),
         # Each lip presses on the other one.
-        "mouthRollLower": _roll(lips, False, 1.0, 0.7) + _roll(lips, True, 0.36, 0.7),
+        "mouthRollLower": _roll(lips, False, 0.95, 0.7) + _roll(lips, True, 0.34, 0.7),
         "mouthRollUpper": _roll(lips, True, 1.2, 0.5) + _roll(lips, False, 0.5, 0.5),
         "mouthShrugLower": lips.field(0, (0.68 * low + 0.18 * top) * mid, (0.40 * low - 0.06 * top) * mid),
         "mouthShrugUpper": lips.field(0, 0.44 * top * mid, 0.16 * top * mid),
