@@ -27,6 +27,8 @@ TOLERANCE_M = 3e-5
 LONGEST_STRIDE = 0.35
 # Around anchors, surfaces are looked for more closely; half the width of an eye.
 CLOSE_M = 0.02
+# What a column moves by less is left out of the bake: it is the network's noise, and files would carry it.
+SMALLEST_MOVE_M = 8e-5
 # Columns that mean something only on top of another one, and are baked so.
 ON_TOP = {"mouthClose": "jawOpen"}
 
@@ -156,7 +158,9 @@ class ImplicitFace(Face):
             values = base.copy()
             values[column] += 1
             moved = self._carried(below[key], base, values, self.canonical[moving])
-            shapes[column, moving] = (moved.points - below[key].points) * np.float32(self.unit_m)
+            moves = (moved.points - below[key].points) * np.float32(self.unit_m)
+            moves[np.linalg.norm(moves, axis=1) < SMALLEST_MOVE_M] = 0
+            shapes[column, moving] = moves
         if self.parts:
             shapes[:, len(self.canonical) :] = self.parts.shapes
         return LinearFace(name=self.name, space=self.space, surface=self.surface, rest=rest, shapes=shapes,

@@ -11,10 +11,9 @@ import numpy as np
 
 from personare.errors import AssetError
 
-# Rows at a time: their activations stay in the processor's cache.
-CHUNK = 1024
-# Products of few rows may run through other kernels that round differently; rows are filled up to a multiple of this.
-_ROWS = 64
+# Rows at a time: their activations stay in the processor's cache. Always as many, for products of fewer rows may run
+# through other kernels that round differently, and a value would depend on its company.
+CHUNK = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,5 +139,5 @@ def _chunks(points):
     points = np.ascontiguousarray(points, np.float32)
     for start in range(0, len(points), CHUNK):
         x = points[start : start + CHUNK]
-        missing = -len(x) % _ROWS
+        missing = CHUNK - len(x)
         yield start, np.concatenate([x, np.repeat(x[-1:], missing, 0)]) if missing else x

@@ -6,14 +6,14 @@ import pytest
 from personare.errors import AssetError
 from personare.faces.perceptron import CHUNK, fold
 
-DIMENSIONS, CODE, WIDTH = 3, 5, 20
+DIMENSIONS, CODE, WIDTH = 3, 5, 64
 
 
 @pytest.fixture(params=[True, False], ids=["point first", "code first"])
 def network(request, rng):
     inputs = DIMENSIONS + CODE
     sizes = [(inputs, WIDTH), (WIDTH, WIDTH - inputs), (WIDTH, WIDTH), (WIDTH, 2)]
-    weights = [rng.normal(0, 0.4, size[::-1]) for size in sizes]
+    weights = [rng.normal(0, 1.2 * size[0]**-0.5, size[::-1]) for size in sizes]
     biases = [rng.normal(0, 0.2, size[1]) for size in sizes]
     code, first = rng.normal(0, 1, CODE), request.param
 
