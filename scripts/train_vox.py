@@ -7,10 +7,11 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 1. synthesise: speech with exact phone times from espeak-ng, flite and festival, about 14 hours, 10 minutes.
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
    flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text).
-3. train: four networks at once on the same batches, augmented on the fly: two sizes, each with much and with little
-   look-ahead; all but the first also imitate the first. SCRATCH/checkpoint.pt every 500 steps.
+3. train: two networks at once on the same batches, augmented on the fly, one with much and one with little
+   look-ahead; the second also imitates the first. SCRATCH/checkpoint.pt every 500 steps.
 4. export: for each network ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card,
-   to OUT/vox, OUT/vox-live, OUT/vox-small, OUT/vox-small-live; and the first network's phones to OUT/phones.
+   to OUT/vox and OUT/vox-live; the same graphs with 4-bit weights to OUT/vox-small and OUT/vox-small-live; and the
+   first network's phones to OUT/phones.
 
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise.
 scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/ablate.py compares front ends.
@@ -55,25 +56,23 @@ WEIGHT = {"cc0_kathleen": 9.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_fle
           "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
 # One recorded sentence of so many is never trained on: scripts/vox/tune_gates.py needs some.
 HELD_OUT_EVERY = 25
-# Sizes are channels; a block looks that many of its two neighbours' taps ahead. See VoxConfig.
+# A block has so many of its three taps in the future. See VoxConfig.
 DILATIONS = (1, 1, 2, 1, 2, 4, 8, 16)
 AHEAD, LIVE = (1, 1, 1, 1, 1, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0)
 # Names the phones: it aligns the recordings, and is a front end of its own.
 PHONES_NETWORK = VoxConfig(width=288, dilations=DILATIONS[:7], aheads=AHEAD[:7])
 NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
-            "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE),
-            "vox-small": VoxConfig(width=128, dilations=DILATIONS, aheads=AHEAD),
-            "vox-small-live": VoxConfig(width=128, dilations=DILATIONS, aheads=LIVE)}
+            "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE)}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
 # Found by scripts/vox/tune_gates.py on recordings that were held out.
 SMOOTH = {"smoothing": (0.25, 0.5, 0.25), "smoothing_after": 1}
-SMOOTH_LIVE = {"smoothing": (0.25, 0.5, 0.25), "smoothing_after": 0}
+SMOOTH_LIVE = {"smoothing": (0.2, 0.35, 0.45), "smoothing_after": 0}
 DECODING = {
-    "vox": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH},
-    "vox-live": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH_LIVE},
-    "vox-small": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH},
-    "vox-small-live": {"gate_gain": (1.5, 1.0, 2.0), "gate_bias": (-0.9, -1.5, 0.0), "amplitude": 1.1, **SMOOTH_LIVE},
+    "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-0.9, -1.0, 0.0), **SMOOTH},
+    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-0.9, -1.5, 0.0), **SMOOTH_LIVE},
 }
+# Lips open as far as those of tracked speakers (benchmarks/tracked_video.py).
+SIZE = {"amplitude": 1.1, "opening": 1.75}
 SOURCES = [
     {"name": "espeak-ng 1.51, 20 languages, 60 voices",
      "licence": "GPL-3.0-or-later; its sound is ours",
@@ -180,15 +179,17 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
 
 
 def export(name, network, folder):
-    """Stage 4: write the bundle of one network."""
+    """Stage 4: write the bundle of one network, and the small one: the same with its weights in 4 bits."""
     import msgspec
 
     config = VoxOptions(mel=MEL, frames_before=network.config.frames_before, frames_after=network.config.frames_after,
-                        **DECODING[name])
+                        **DECODING[name], **SIZE)
     card = {"name": name, "method": "vox", "licence": "MIT", "sources": SOURCES, "summary": SUMMARY,
             "config": msgspec.to_builtins(config)}
-    return write_bundle(folder / name, card=card, files={
-        GRAPH: onnx_bytes(Folded(network)), WEIGHTS: weights_bytes(network)})
+    small = card | {"name": name.replace("vox", "vox-small"), "summary": f"{SUMMARY[:-1]}, weights of 4 bits."}
+    return (write_bundle(folder / name, card=card, files={
+        GRAPH: onnx_bytes(Folded(network)), WEIGHTS: weights_bytes(network)}),
+            write_bundle(folder / small["name"], card=small, files={GRAPH: onnx_bytes(Folded(network), bits=4)}))
 
 
 def export_phones(network, folder):
@@ -223,7 +224,8 @@ def main():
     first = align(options, shards)
     networks = fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt")
     for name, network in zip(NETWORKS, networks, strict=True):
-        print(f"wrote {export(name, network, options.out).folder}")
+        for bundle in export(name, network, options.out):
+            print(f"wrote {bundle.folder}")
     print(f"wrote {export_phones(first, options.out).folder}")
 
 

@@ -10,6 +10,8 @@ from torch import nn
 from personare.errors import AssetError
 
 OPSET = 17
+# Weights that share a scale where they have 4 bits; the scale is the best of these shares of the largest.
+GROUP, SHARES = 96, (1.0, 0.9, 0.8, 0.7, 0.6)
 # Smaller tensors stay in 32 bits; they are biases and cost nothing.
 HALF_ABOVE = 1024
 
@@ -59,7 +61,8 @@ def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
     Args:
         folded: a Folded network.
         outputs: names of what it gives, in order.
-        bits: of each large weight, 16 or 8; with 8 there is a scale for each output channel.
+        bits: of each large weight, 16, 8 or 4; with 8 there is a scale for each output channel, with 4 one for
+            every 96 weights of it.
         row_count: rows of the example the graph is traced with.
     """
     import copy
@@ -116,29 +119,69 @@ def read_network(path):
 
 
 def _with_short_weights(content, bits):
-    """Store large weights in 16 or 8 bits, with a cast in front; runtimes fold the cast when they load."""
+    """Store large weights in few bits, with what makes numbers of them in front; runtimes fold that when they load."""
     import numpy as np
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, numpy_helper
 
+    store = {16: _in_16_bits, 8: _in_8_bits, 4: _in_4_bits}[bits]
     model = onnx.load_from_string(content)
-    nodes, scales = [], []
+    nodes, tensors = [], []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) <= HALF_ABOVE:
-            continue
-        name, values = tensor.name, numpy_helper.to_array(tensor)
-        if bits == 16:
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.short"))
-            nodes.append(helper.make_node("Cast", [f"{name}.short"], [name], to=TensorProto.FLOAT))
-            continue
-        scale = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True) / 127
-        tensor.CopyFrom(numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{name}.short"))
-        scales.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
-        nodes.append(helper.make_node("Cast", [f"{name}.short"], [f"{name}.whole"], to=TensorProto.FLOAT))
-        nodes.append(helper.make_node("Mul", [f"{name}.whole", f"{name}.scale"], [name]))
-    model.graph.initializer.extend(scales)
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > HALF_ABOVE:
+            more, steps = store(tensor.name, numpy_helper.to_array(tensor))
+            nodes += steps
+            tensors += [numpy_helper.from_array(np.asarray(value), name) for name, value in more.items()]
+        else:
+            tensors.append(tensor)
     nodes += model.graph.node
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
+    for kept, new in ((model.graph.initializer, tensors), (model.graph.node, nodes)):
+        copies = [type(item).FromString(item.SerializeToString()) for item in new]
+        del kept[:]
+        kept.extend(copies)
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def _in_16_bits(name, values):
+    from onnx import TensorProto, helper
+
+    return {f"{name}.short": values.astype("float16")}, [
+        helper.make_node("Cast", [f"{name}.short"], [name], to=TensorProto.FLOAT)]
+
+
+def _in_8_bits(name, values):
+    import numpy as np
+    from onnx import TensorProto, helper
+
+    scale = np.maximum(np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True), 1e-8) / 127
+    return {f"{name}.short": np.round(values / scale).astype(np.int8), f"{name}.scale": scale.astype(np.float32)}, [
+        helper.make_node("Cast", [f"{name}.short"], [f"{name}.whole"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{name}.whole", f"{name}.scale"], [name])]
+
+
+def _in_4_bits(name, values):
+    """Two weights to a byte: the first half of them in the low bits, the second half in the high bits."""
+    import numpy as np
+    from onnx import TensorProto, helper
+
+    outputs, inputs, taps = values.shape
+    size = GROUP if inputs % GROUP == 0 else inputs
+    groups = values.reshape(outputs, inputs // size, size, taps)
+    most = np.maximum(np.abs(groups).max(axis=2, keepdims=True), 1e-8) / 7
+    scales = [(share * most).astype(np.float16).astype(np.float32).clip(6e-8) for share in SHARES]
+    errors = [np.square(groups - scale * np.round(groups / scale).clip(-7, 7)).sum(axis=2, keepdims=True)
+              for scale in scales]
+    scale = np.take_along_axis(np.stack(scales), np.argmin(errors, axis=0)[None], axis=0)[0]
+    low, high = np.split((np.round(groups / scale).clip(-7, 7) + 8).astype(np.uint8).ravel(), 2)
+    tensors = {"short": low | (high << 4), "scale": scale.astype(np.float16), "sixteen": np.float32(16),
+               "middle": np.float32(8), "grouped": np.array(groups.shape), "shape": np.array(values.shape)}
+    steps = [("Cast", ["short"], "both"), ("Div", ["both", "sixteen"], "quotient"), ("Floor", ["quotient"], "high"),
+             ("Mul", ["high", "sixteen"], "above"), ("Sub", ["both", "above"], "low"),
+             ("Concat", ["low", "high"], "codes"), ("Sub", ["codes", "middle"], "signed"),
+             ("Reshape", ["signed", "grouped"], "groups"), ("Cast", ["scale"], "factor"),
+             ("Mul", ["groups", "factor"], "scaled"), ("Reshape", ["scaled", "shape"], "")]
+    options = {"Cast": {"to": TensorProto.FLOAT}, "Concat": {"axis": 0}}
+    return {f"{name}.{key}": value for key, value in tensors.items()}, [
+        helper.make_node(kind, [f"{name}.{part}" for part in taken], [f"{name}.{given}" if given else name],
+                         **options.get(kind, {})) for kind, taken, given in steps]
