@@ -174,14 +174,14 @@ def _in_4_bits(name, values):
               for scale in scales]
     scale = np.take_along_axis(np.stack(scales), np.argmin(errors, axis=0)[None], axis=0)[0]
     low, high = np.split((np.round(groups / scale).clip(-7, 7) + 8).astype(np.uint8).ravel(), 2)
-    tensors = {"short": low | (high << 4), "scale": scale.astype(np.float16), "sixteen": np.float32(16),
-               "middle": np.float32(8), "grouped": np.array(groups.shape), "shape": np.array(values.shape)}
-    steps = [("Cast", ["short"], "both"), ("Div", ["both", "sixteen"], "quotient"), ("Floor", ["quotient"], "high"),
-             ("Mul", ["high", "sixteen"], "above"), ("Sub", ["both", "above"], "low"),
-             ("Concat", ["low", "high"], "codes"), ("Sub", ["codes", "middle"], "signed"),
-             ("Reshape", ["signed", "grouped"], "groups"), ("Cast", ["scale"], "factor"),
-             ("Mul", ["groups", "factor"], "scaled"), ("Reshape", ["scaled", "shape"], "")]
-    options = {"Cast": {"to": TensorProto.FLOAT}, "Concat": {"axis": 0}}
+    tensors = {"short": low | (high << 4), "four": np.uint8(4), "sixteen": np.uint8(16), "middle": np.float32(8),
+               "scale": scale.astype(np.float16), "grouped": np.array(groups.shape), "shape": np.array(values.shape)}
+    # Bytes as long as possible: what is folded takes memory while the graph is opened.
+    steps = [("Mod", ["short", "sixteen"], "low"), ("BitShift", ["short", "four"], "high"),
+             ("Concat", ["low", "high"], "codes"), ("Reshape", ["codes", "grouped"], "groups"),
+             ("Cast", ["groups"], "whole"), ("Sub", ["whole", "middle"], "signed"), ("Cast", ["scale"], "factor"),
+             ("Mul", ["signed", "factor"], "scaled"), ("Reshape", ["scaled", "shape"], "")]
+    options = {"Cast": {"to": TensorProto.FLOAT}, "Concat": {"axis": 0}, "BitShift": {"direction": "RIGHT"}}
     return {f"{name}.{key}": value for key, value in tensors.items()}, [
         helper.make_node(kind, [f"{name}.{part}" for part in taken], [f"{name}.{given}" if given else name],
                          **options.get(kind, {})) for kind, taken, given in steps]
