@@ -128,8 +128,16 @@ def render(motion, *, face="sona", size=(512, 512), threads=None):
     """
     from personare.rendering.frames import render_frames
 
-    face = open_face(face)
+    face = _to_show(open_face(face), len(motion))
     return render_frames(face, fitted(motion, face), size=(size, size) if np.isscalar(size) else size, threads=threads)
+
+
+# From so many frames on an implicit head is worth baking: shapes then take the place of a search in every frame.
+_WORTH_BAKING = 150
+
+
+def _to_show(face, frame_count):
+    return face.baked if frame_count > _WORTH_BAKING and hasattr(face, "baked") else face
 
 
 def sheet(face="sona", *, size=192, columns=9):
