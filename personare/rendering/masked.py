@@ -6,6 +6,9 @@ from personare.rendering.compiled import inlined
 from personare.rendering.samples import FIRST, SAMPLE_X, SAMPLE_Y, THRESHOLDS, bits
 from personare.rendering.texture import alpha_at
 
+_I1, _I2, _I3 = np.uint64(1), np.uint64(2), np.uint64(3)
+_LOW_WORD = np.int64(2**32 - 1)
+
 
 @inlined
 def clip_span(span, value, step):
@@ -46,6 +49,8 @@ def cover_masked(samples, triangles, t, rows, columns, first_row, width, at, rig
     m = np.uint32(facets[t, 3])
     number = FIRST - np.int64(t)
     reach = (highest_sample(right[0], down[0]), highest_sample(right[1], down[1]), highest_sample(right[2], down[2]))
+    # How much nearer than in the middle of a pixel the triangle can be anywhere in it, rounding included.
+    closer = np.float32(130) * (abs(plane[1]) + abs(plane[2])) + np.float32(1e-6) * limits[1]
     for row in range(rows[0], rows[1] + 1):
         # Sheets are long and lie askew: most pixels of their box hold nothing of them.
         span = (np.int64(0), np.int64(columns[1] - columns[0]))
@@ -54,6 +59,10 @@ def cover_masked(samples, triangles, t, rows, columns, first_row, width, at, rig
         for column in range(columns[0] + span[0], columns[0] + span[1] + 1):
             x, y = (column - columns[0]) * 256, (row - rows[0]) * 256
             first = np.uint64((row * (width + 4) + column) * 4)
+            farthest = min(min(samples[first], samples[first + _I1]), min(samples[first + _I2], samples[first + _I3]))
+            most = plane[0] + (plane[1] * np.float32(x + 128) + plane[2] * np.float32(y + 128)) + closer
+            if ((bits(min(most, limits[1])) << 32) | _LOW_WORD) < farthest:
+                continue
             opaque = np.float32(-1)
             for s in range(4):
                 sx, sy = x + SAMPLE_X[s], y + SAMPLE_Y[s]

@@ -79,6 +79,9 @@ class Scene:
     tones: np.ndarray
     picture: np.ndarray
 
+# Texels to a pixel beyond which relief is taken off.
+_RELIEF_LOST = 4.0**1.5
+
 
 def build_scene(surface, rest, camera, light, *, two_sided=()):
     """The Scene of a face.
@@ -95,14 +98,17 @@ def build_scene(surface, rest, camera, light, *, two_sided=()):
     pictures = [material.picture() for material in surface.materials]
     textures, texels = _packed_textures(pictures)
     materials = _material_table(surface.materials, pictures)
+    _flatten_what_is_small(materials, surface, rest, camera, textures)
+    order = _drawing_order(surface, rest, camera, materials)
+    triangles, slots = surface.triangles[order], surface.triangle_material[order]
     lamps = lamp_table(light)
     light_behind = backdrop(light.background, camera.size)
     return Scene(
-        triangles=_own(surface.triangles), welded=weld[surface.triangles], weld=weld,
+        triangles=_own(triangles), welded=weld[triangles], weld=weld,
         attributes=_vertex_looks(surface), uv=_own(surface.uv),
-        triangle_material=_own(surface.triangle_material), materials=materials,
-        textures=textures, texels=texels, two_sided=sides[surface.triangle_material],
-        casts=np.array([m.casts for m in surface.materials], bool)[surface.triangle_material],
+        triangle_material=_own(slots), materials=materials,
+        textures=textures, texels=texels, two_sided=sides[slots],
+        casts=np.array([m.casts for m in surface.materials], bool)[slots],
         shadow_size=SHADOW_SIZE if len(lamps) and lamps[0, 7] > 0 else 0,
         shadow_frame=aimed(rest, camera, lamps[0, :3]) if len(lamps) else np.zeros(12, np.float32),
         camera_from_world=_own(camera.camera_from_world),
@@ -111,6 +117,32 @@ def build_scene(surface, rest, camera, light, *, two_sided=()):
         lamps=lamps, ambient=np.array([*light.sky, *light.ground], np.float32),
         backdrop=_before_toning(light_behind, light.shoulder), tones=tone_table(light.shoulder),
         picture=dithered(srgb(light_behind)))
+
+
+def _flatten_what_is_small(materials, surface, rest, camera, textures):
+    """Take the relief off materials whose texels are so much finer than pixels that only its mean is left, in place."""
+    place = camera.project(rest)[surface.triangles][:, :, :2]                 # (f, 3, 2)
+    across, down = place[:, 1] - place[:, 0], place[:, 2] - place[:, 0]
+    pixels = np.abs(across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0])
+    uv = surface.uv[surface.triangles]
+    along, up = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    share = np.abs(along[:, 0] * up[:, 1] - along[:, 1] * up[:, 0])
+    for slot in np.flatnonzero(materials[:, 3] > 0):
+        mine = surface.triangle_material == slot
+        texels = share[mine].sum() * float(textures[slot, 1] * textures[slot, 2])
+        if texels > _RELIEF_LOST * max(float(np.nan_to_num(pixels[mine]).sum()), 1e-9):
+            materials[slot, 3] = 0
+
+
+def _drawing_order(surface, rest, camera, materials):
+    """(f,) order of the triangles: solid ones, then those with holes from the nearest on.
+
+    A sheet of hair is looked up only where nothing nearer is drawn yet, and most of them lie behind others.
+    """
+    holes = materials[surface.triangle_material, 5] > 0
+    facing = np.asarray(camera.camera_from_world, np.float64)[2, :3]
+    near = np.nan_to_num(np.asarray(rest, np.float64) @ facing)[surface.triangles].mean(axis=1)
+    return np.lexsort((np.where(holes, -near, 0), holes))
 
 
 def aimed(rest, camera, towards):
