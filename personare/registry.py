@@ -80,7 +80,7 @@ TABLES = {
                       "shape", opens=("*[Nn]eutral*.obj", "*[Nn]eutral*.ply", "[Rr]est.*", "[Bb]as*.obj", "*.zip")),
         "template": Row("personare.faces.template:open_template", "a single .obj or .ply that predicted vertices move",
                         opens=("*.ply", "*.obj")),
-        "rig": Row("personare.faces.rig:open_rig", "a character of yours: glTF, GLB or VRM with morph targets, expressions "
+        "rig": Row("personare.faces.rig:open_rig", "your character: glTF, GLB or VRM with morph targets, expressions "
                    "or bones", opens=("*.glb", "*.gltf", "*.vrm")),
     },
     "export": {

@@ -44,7 +44,7 @@ def test_unknown_names_are_explained():
         registry.format_of("a.mp5")
     with pytest.raises(InputError, match=r"faces: expected one of sona, .*, got 'sone'; did you mean 'sona'\?"):
         registry.load("faces", "sone")
-    with pytest.raises(InputError, match="format to read: expected one of csv, json, a2f, npz.*, got 'mp4'"):
+    with pytest.raises(InputError, match=r"format to read: expected one of csv, json, a2f, npz.*, got 'mp4'"):
         registry.load_reader("mp4")
 
 
