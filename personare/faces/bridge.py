@@ -14,6 +14,7 @@ _LIPS_NEAR, _LIPS_PART = 0.12, 0.5
 _LIP_WEIGHT, _RIDGE = 6.0, 1e-3
 _SPRING = 0.01
 _WHOLE = ("mouthLeft", "mouthRight", "jawLeft", "jawRight")
+_STEP = 0.2
 _OPENING = ("jawOpen", "jaw_open", "JawOpen", "mouthOpen", "aa", "A", "a")
 
 
@@ -104,8 +105,9 @@ def unit_displacements(face):
     shapes = getattr(face, "shapes", None)
     if shapes is not None:
         return shapes
-    poses = Motion(np.eye(len(face.space), dtype=np.float32), 30, face.space)
-    return np.concatenate([face.mesh(poses.frames(i, i + 8)).vertices - face.neutral()
+    # Joints turn along an arc: a small step says better where speech takes them than a whole one.
+    poses = Motion(_STEP * np.eye(len(face.space), dtype=np.float32), 30, face.space)
+    return np.concatenate([(face.mesh(poses.frames(i, i + 8)).vertices - face.neutral()) / np.float32(_STEP)
                            for i in range(0, len(poses), 8)])
 
 
