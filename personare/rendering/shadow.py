@@ -53,8 +53,8 @@ def cast(points, nearness, triangles, casts, frame, seen, heights):
         area = bx * cy - cx * by
         low_x, high_x = ax + min(min(bx, cx), _ZERO), ax + max(max(bx, cx), _ZERO)
         low_y, high_y = ay + min(min(by, cy), _ZERO), ay + max(max(by, cy), _ZERO)
-        # What the lamp sees from behind stands behind what it sees from the front.
-        if not (area > np.float32(1e-6) and high_x < size and high_y < size and low_x >= 0 and low_y >= 0):
+        # Both sides: a sheet of hair throws shadow whichever way it looks.
+        if not (abs(area) > np.float32(1e-6) and high_x < size and high_y < size and low_x >= 0 and low_y >= 0):
             continue
         share = _ONE / area
         for row in range(np.int64(np.ceil(low_y - _HALF)), np.int64(np.floor(high_y - _HALF)) + 1):

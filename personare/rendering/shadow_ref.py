@@ -21,7 +21,7 @@ def cast_ref(points, nearness, triangles, casts, frame, heights):
         origin, b, c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         area = b[:, 0] * c[:, 1] - c[:, 0] * b[:, 1]
         low, high = corners[..., :2].min(axis=1), corners[..., :2].max(axis=1)
-        drawn = (casts & (nearness[triangles] > 0).all(axis=1) & (area > 1e-6)
+        drawn = (casts & (nearness[triangles] > 0).all(axis=1) & (np.abs(area) > 1e-6)
                  & (low >= 0).all(axis=1) & (high < size).all(axis=1))
     for t in np.flatnonzero(drawn):
         (left, top), (right, bottom) = np.ceil(low[t] - 0.5).astype(int), np.floor(high[t] - 0.5).astype(int)
