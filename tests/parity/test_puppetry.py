@@ -1,0 +1,52 @@
+"""Audio2ExpressionNet with the released checkpoint gives what the original gives (1e-5)."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs torch, an optional install")
+safetensors = pytest.importorskip("safetensors.numpy", reason="needs safetensors, an optional install")
+
+from personare.learn.nets.puppetry import puppetry_of  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def fixtures(shared):
+    return shared / "fixtures" / "voice_puppetry_audiodvp"
+
+
+@pytest.fixture(scope="module")
+def network(fixtures):
+    return puppetry_of(safetensors.load_file(fixtures / "nvp_audio2expression_netG.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def published(fixtures):
+    return dict(np.load(fixtures / "nvp_reference_outputs.npz"))
+
+
+def slots_of(codes):
+    """(t, 8, 32): codes of the frames t - 3 to t + 4, those beyond the ends repeated."""
+    index = np.clip(np.arange(len(codes))[:, None] + np.arange(-3, 5), 0, len(codes) - 1)
+    return codes[torch.from_numpy(index)]
+
+
+@pytest.mark.parametrize("clip", ["greta", "trump"])
+def test_codes_filter_and_shares_are_the_published_ones(fixtures, network, published, clip):
+    windows = torch.from_numpy(np.load(fixtures / f"nvp_{clip}_features.npz")["features"])
+    with torch.no_grad():
+        codes = network.codes(windows)
+        slots = slots_of(codes)
+        found = {"per_frame": codes, "attention": network.attention(slots),
+                 "audio_expressions": network.filtered(slots)}
+    for name, values in found.items():
+        np.testing.assert_allclose(values, published[f"{clip}_{name}"], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("person", [0, 5])
+def test_expressions_of_two_of_its_people(fixtures, network, published, person):
+    windows = torch.from_numpy(np.load(fixtures / "nvp_greta_features.npz")["features"])
+    frames = np.clip(np.arange(32)[:, None] + np.arange(-3, 5), 0, len(windows) - 1)
+    with torch.no_grad():
+        expressions, codes = network(windows[torch.from_numpy(frames)], torch.full((32,), person))
+    np.testing.assert_allclose(codes, published["greta_audio_expressions"][:32], atol=1e-6)
+    np.testing.assert_allclose(expressions, published[f"greta_identity{person}_first32"], atol=1e-5)
