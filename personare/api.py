@@ -44,7 +44,8 @@ def open_stream(path):
     return open_audio(path)
 
 
-def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articulation=1.0, progress=None):
+def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articulation=1.0, style=None, seed=None,
+            progress=None):
     """Turn speech into motion.
 
     Args:
@@ -56,6 +57,8 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articula
         emotion: Emotion, a text such as "joy:0.7", a dict, or the path of a csv file with time codes; lips keep
             their contacts (see docs/motion/emotion.md).
         articulation: 0.3 mumbled .. 1 as the model has it .. 2 exaggerated.
+        style: for models that have styles: the name of one, a Motion or the path of a take to speak like, or a Style.
+        seed: for models that draw their motion, an integer >= 0; default that of layers.
         progress: called with (seconds done, seconds in total or None) now and then.
 
     Returns:
@@ -66,7 +69,7 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articula
     """
     stream = _as_stream(audio)
     performance = Performance(model, from_hz=stream.rate_hz, fps=fps, layers=layers, emotion=emotion,
-                              articulation=articulation)
+                              articulation=articulation, style=style, seed=seed)
     pieces, done = [], 0
     for chunk in stream.chunks():
         pieces.append(performance.push(chunk))

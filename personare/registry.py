@@ -27,6 +27,7 @@ class Row:
             suffix alone does not.
         folder: whether a format is a folder of files.
         extra: the optional install that writing needs; "" for none.
+        front_end: for audio, "module:function" that opens it as an audio.front_ends.FrontEnd; "" where it is none.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Row:
     fits: str = ""
     folder: bool = False
     extra: str = ""
+    front_end: str = ""
 
 
 _CURVES, _CURVES_AND_HEAD = ("curves",), ("curves", "head pose")
@@ -47,11 +49,16 @@ _CURVES, _CURVES_AND_HEAD = ("curves",), ("curves", "head pose")
 
 TABLES = {
     "audio": {
-        "mel": Row("personare.audio.mel:log_mel", "log-mel spectrogram"),
-        "mfcc": Row("personare.audio.mfcc:mfcc", "mel-frequency cepstral coefficients"),
-        "pcen": Row("personare.audio.pcen:pcen", "mel energies behind a gain control per band"),
-        "lpc": Row("personare.audio.lpc:lpc", "linear prediction, and FACEGOOD's images of it"),
-        "phones": Row("personare.audio.phones:phones", "posteriors of 42 phones of many languages"),
+        "mel": Row("personare.audio.mel:log_mel", "log-mel spectrogram",
+                   front_end="personare.audio.front_ends:mel"),
+        "mfcc": Row("personare.audio.mfcc:mfcc", "mel-frequency cepstral coefficients",
+                    front_end="personare.audio.front_ends:mfcc"),
+        "pcen": Row("personare.audio.pcen:pcen", "mel energies behind a gain control per band",
+                    front_end="personare.audio.front_ends:pcen"),
+        "lpc": Row("personare.audio.lpc:lpc", "linear prediction, and FACEGOOD's images of it",
+                   front_end="personare.audio.front_ends:lpc"),
+        "phones": Row("personare.audio.phones:phones", "posteriors of 42 phones of many languages",
+                      front_end="personare.audio.front_ends:phones"),
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),
@@ -188,6 +195,11 @@ def row(kind, name):
 def load(kind, name):
     """Import and return the object behind a name."""
     return _object(row(kind, name).target)
+
+
+def load_front_end(name):
+    """Import and return the function that opens a front end."""
+    return _object(row("audio", name).front_end)
 
 
 def load_reader(name):

@@ -23,6 +23,7 @@ from personare.cli.options import (
     Seed,
     Size,
     Still,
+    Style,
     parse_formats,
     parse_size,
     plan_outputs,
@@ -47,6 +48,7 @@ def animate(
     brows: Brows = 1.0,
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
+    style: Style = None,
     still: Still = False,
     quiet: Quiet = False,
     json_progress: JsonProgress = False,
@@ -63,7 +65,7 @@ def animate(
     for sound, paths in zip(sounds, targets, strict=True):
         try:
             _animate_one(sound, paths, report, face=face, size=pixels, model=model, fps=fps, layers=layers,
-                         emotion=feeling, articulation=articulation)
+                         emotion=feeling, articulation=articulation, style=style)
         except PersonareError as error:
             report.error(sound, error)
             failed += 1

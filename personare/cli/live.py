@@ -18,6 +18,7 @@ from personare.cli.options import (
     Quiet,
     Seed,
     Still,
+    Style,
 )
 from personare.progress import Mode, Report, print_figures
 
@@ -41,6 +42,7 @@ def live(
     brows: Brows = 1.0,
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
+    style: Style = None,
     still: Still = False,
     measure: Annotated[bool, typer.Option("--measure", help="Print latency, jitter and computing time at the end.")]
     = False,
@@ -57,7 +59,7 @@ def live(
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
     show = Show(open_source(source, rate_hz=rate), sinks, fps=fps, model=model, layers=layers, emotion=emotion,
-                articulation=articulation)
+                articulation=articulation, style=style)
     with report.file(source):
         try:
             show.run(say=report.warning)

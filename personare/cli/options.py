@@ -24,12 +24,15 @@ Blink = Annotated[float, typer.Option(min=0, max=2, help="How often the eyes clo
 Gaze = Annotated[float, typer.Option(min=0, max=2, help="Size of glances; 0 off.")]
 Head = Annotated[float, typer.Option(min=0, max=2, help="Size of head motion; 0 off.")]
 Brows = Annotated[float, typer.Option(min=0, max=2, help="Size of brow raises; 0 off.")]
-Seed = Annotated[int, typer.Option(min=0, help="Other blinks, gaze and head motion for another number.")]
+Seed = Annotated[int, typer.Option(min=0, help="Another number gives other blinks, gaze and head motion, and another "
+                                            "take of models that draw theirs.")]
 Model = Annotated[str, typer.Option(help="Name of a model or path of a bundle; see `personare list models`.")]
 Fps = Annotated[float, typer.Option(min=1, max=240, help="Frames a second.")]
 Emotion = Annotated[str | None, typer.Option(metavar="TEXT", help="joy, joy:0.7, \"joy:0.5,surprise:0.3\", or a csv "
                                              "file with time codes; lips keep their contacts.")]
 Articulation = Annotated[float, typer.Option(min=0.3, max=2, help="0.5 mumbles, 1.5 exaggerates.")]
+Style = Annotated[str | None, typer.Option(metavar="STYLE", help="For models that have styles: the name of one, or a "
+                                           "take (csv, npz ...) to speak like.")]
 Still = Annotated[bool, typer.Option("--still", help="Lips only: no blinks, gaze, head or brow motion.")]
 
 

@@ -4,6 +4,7 @@ This is all that happens between a file and its motion, and between a microphone
 """
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ class Performance:
         from_hz: rate of the sound that push() will get.
         fps: frames a second, 1..240.
         layers: Layers; default all at 1 with seed 0.
-        emotion, articulation: see personare.animate.
+        emotion, articulation, style: see personare.animate.
+        seed: of a method that draws its motion; default that of layers.
 
     Attributes:
         look_ahead_s: a frame comes at the latest so much sound after its own time; resampling adds to it what it
@@ -45,16 +47,19 @@ class Performance:
         InputError: an option is out of range.
     """
 
-    def __init__(self, model="vox", *, from_hz, fps=30.0, layers=None, emotion=None, articulation=1.0):
+    def __init__(self, model="vox", *, from_hz, fps=30.0, layers=None, emotion=None, articulation=1.0,
+                 style=None, seed=None):
         checked_number("fps", fps, "frames a second", least=1, most=240)
         if not isinstance(layers, Layers | None):
             raise InputError("layers", expected="a Layers, such as personare.STILL", got=repr(layers),
                              remedy="pass personare.Layers(blink=0.5)")
         method = model if hasattr(model, "session") else open_method(model)
-        self._session = method.session(fps=fps)
+        layers = layers or Layers()
+        self._session = _opened(method, fps=fps, style=_as_style(style),
+                                seed=layers.seed if seed is None else seed)
         self._resampler = Resampler(from_hz, self._session.rate_hz)
         self.look_ahead_s = getattr(self._session, "look_ahead_s", 0.0)
-        self._life = LayerStream(fps, layers or Layers(), emotion=emotion, articulation=articulation,
+        self._life = LayerStream(fps, layers, emotion=emotion, articulation=articulation,
                                  rate_hz=self._session.rate_hz, lead_s=self.look_ahead_s)
 
     def push(self, samples):
@@ -73,6 +78,24 @@ class Performance:
     def _perform(self, samples):
         self._life.hear(samples)
         return self._life.apply(self._session.push(samples))
+
+
+def _opened(method, *, fps, style, seed):
+    """A session of a method; one of somebody else's need not know of styles and seeds."""
+    known = signature(method.session).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    if style is not None and "style" not in known and not takes_any:
+        raise InputError("style", expected="none: this method has no styles", got=str(style)[:60],
+                         remedy="leave style out")
+    options = {"style": style, "seed": seed}
+    return method.session(fps=fps, **{name: value for name, value in options.items() if name in known or takes_any})
+
+
+def _as_style(style):
+    """A style as methods take it: the path of a take becomes its Motion, a name stays a name."""
+    if not isinstance(style, str | Path) or not Path(style).exists() or not Path(style).suffix:
+        return str(style) if isinstance(style, Path) else style
+    return registry.load_reader(registry.format_to_read(style))(Path(style))
 
 
 def joined(pieces):

@@ -17,6 +17,7 @@ from personare.audio.mel import MelOptions
 from personare.errors import AssetError
 from personare.motion.lips import CURVES, arkit_from_curves, constrain
 from personare.motion.session import Pipeline, Session
+from personare.motion.windows import refuse_style
 from personare.store import read_bundle
 
 GRAPH = "model.onnx"
@@ -58,7 +59,10 @@ class Vox:
     Attributes:
         options: VoxOptions.
         card: the bundle's card.
+        styles: names of its styles; none.
     """
+
+    styles = ()
 
     def __init__(self, bundle):
         self.card = bundle.card
@@ -73,15 +77,21 @@ class Vox:
     def _network(self):
         return open_graph(self._graph_path)
 
-    def session(self, *, fps=30.0):
+    def session(self, *, fps=30.0, style=None, seed=0):
         """A new take.
 
         Args:
             fps: frames a second, > 0.
+            style: None; there are no styles.
+            seed: the method is deterministic; any gives the same.
 
         Returns:
             Session.
+
+        Raises:
+            InputError: a style is asked for.
         """
+        refuse_style(style, "vox")
         return Session(self.pipeline(), fps=fps)
 
     def pipeline(self):
