@@ -5,7 +5,7 @@ same rows from it, whether a file is read whole or sound arrives in pieces.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 
 import msgspec
 import numpy as np
