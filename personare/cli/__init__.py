@@ -1,10 +1,10 @@
-"""The command line: personare animate | convert | evaluate | face | list | live | warmup."""
+"""The command line: personare animate | convert | evaluate | face | list | live | serve | warmup."""
 
 import signal
 import sys
 import warnings
 
-from personare.cli import animate, convert, evaluate, face, listing, live  # noqa: F401  each adds its commands to the app
+from personare.cli import animate, convert, evaluate, face, listing, live, serve  # noqa: F401  each adds commands to the app
 from personare.cli.apps import StoppedError, app
 from personare.errors import PersonareError
 from personare.progress import Mode, Report

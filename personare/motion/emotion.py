@@ -206,8 +206,10 @@ class EmotionTrack:
         return not self._changes and not self._last.any() and not self._settled.any()
 
     def add(self, time_s, mixture):
-        """From time_s on change to another mixture; after the times of all keys so far."""
+        """From time_s on change to another mixture; a time before that of a key so far counts as that one's."""
         row = _row(mixture)
+        if self._changes:
+            time_s = max(time_s, self._changes[-1][0])
         self._changes.append((time_s, row - self._last))
         self._last = row
 

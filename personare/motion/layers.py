@@ -98,13 +98,14 @@ class LayerStream:
         if self._voice is not None:
             self._voice.hear(samples)
 
-    def feel(self, mixture):
-        """From the next frame on change to another emotion.
+    def feel(self, mixture, *, at_s=0.0):
+        """From a time on change to another emotion.
 
         Args:
             mixture: {name: strength} as in Emotion, {} for neutral.
+            at_s: seconds from the start; no earlier than the next frame and the last change that was asked for.
         """
-        self._track.add(self._frame / self.fps, mixture)
+        self._track.add(max(at_s, self._frame / self.fps), mixture)
 
     def apply(self, motion):
         """The next frames with everything added.

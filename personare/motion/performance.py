@@ -71,9 +71,9 @@ class Performance:
         last = self._perform(self._resampler.finish())
         return joined([last, self._life.apply(self._session.finish())])
 
-    def feel(self, mixture):
-        """Change to another emotion from the next frame on; see LayerStream.feel."""
-        self._life.feel(mixture)
+    def feel(self, mixture, *, at_s=0.0):
+        """Change to another emotion at a time, or from the next frame on; see LayerStream.feel."""
+        self._life.feel(mixture, at_s=at_s)
 
     def _perform(self, samples):
         self._life.hear(samples)
