@@ -1,0 +1,270 @@
+"""One layout for data to learn from: a folder of clips, each sound, curves with names, and what is known of it.
+
+    DATA/<clip>/audio.flac (or .wav)    DATA/<clip>/motion.npz    DATA/<clip>/meta.json
+
+or flat: DATA/<clip>.wav, <clip>.npz and, where there is something to say, <clip>.json. Frame i of the motion stands
+at i / fps seconds of the sound.
+"""
+
+import io
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from personare.errors import InputError
+from personare.export import npz
+from personare.spaces import Space
+from personare.store import atomic_path, ensure_folder
+from personare.types import Audio, Motion, Take
+
+SOUNDS = (".flac", ".wav")
+# Sound and curves may differ in length by this much, seconds, before it is said.
+LENGTH_SLACK_S = 0.25
+
+
+class Meta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is known of a clip; unknown fields are refused, so that a misspelt one is noticed.
+
+    Args:
+        speaker, emotion, language: names; "" where they are not known.
+        source, licence: where it comes from, and on what terms.
+        sync_lag_ms: how much later the curves move than the sound; learning shifts them back.
+        held_out: whether the clip is kept for judging.
+    """
+
+    speaker: str = ""
+    emotion: str = ""
+    language: str = ""
+    source: str = ""
+    licence: str = ""
+    sync_lag_ms: float = 0.0
+    held_out: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One recording.
+
+    Args:
+        name: of the clip.
+        sound, take: paths of the sound and of the motion (.npz).
+        meta: Meta.
+    """
+
+    name: str
+    sound: Path
+    take: Path
+    meta: Meta
+
+    def audio(self):
+        """Audio of the clip."""
+        from personare.audio.load import load
+
+        return load(self.sound)
+
+    @cached_property
+    def motion(self):
+        """Motion of the clip."""
+        return npz.read(self.take)
+
+    @property
+    def speaker(self):
+        """Name of the speaker."""
+        return self.meta.speaker
+
+    @property
+    def emotion(self):
+        """Name of the emotion."""
+        return self.meta.emotion
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Clips in one space.
+
+    Args:
+        folder: Path.
+        clips: tuple of Clip, by name.
+        space: Space of every motion.
+    """
+
+    folder: Path
+    clips: tuple[Clip, ...]
+    space: Space
+
+    @property
+    def speakers(self):
+        """Names of the speakers, in alphabetical order."""
+        return tuple(sorted({clip.speaker for clip in self.clips}))
+
+    @property
+    def emotions(self):
+        """Names of the emotions, in alphabetical order."""
+        return tuple(sorted({clip.emotion for clip in self.clips}))
+
+    def only(self, names):
+        """The same with some of the clips."""
+        return replace(self, clips=tuple(clip for clip in self.clips if clip.name in names))
+
+
+def open_dataset(folder):
+    """Open a folder of clips.
+
+    Args:
+        folder: of the layout above.
+
+    Returns:
+        Dataset.
+
+    Raises:
+        InputError: no clips, a clip without sound or curves, unreadable or misspelt meta, curves of several spaces,
+            a take of fewer than two frames, or sound and curves of unequal length; the message names the file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(folder, expected="a folder of clips", got="a file" if folder.exists() else "nothing there",
+                         remedy="make one with personare data import")
+    found = [_in_folder(inner) for inner in sorted(folder.iterdir()) if (inner / "motion.npz").is_file()]
+    found += [_flat(take) for take in sorted(folder.glob("*.npz")) if npz.fits(take)]
+    if not found:
+        raise InputError(folder, expected="clips: folders with audio.flac and motion.npz", got="none",
+                         remedy="make them with personare data import, see docs/learn.md")
+    clips = tuple(sorted(found, key=lambda clip: clip.name))
+    for clip in clips:
+        _check_clip(clip)
+    space = clips[0].motion.space
+    for clip in clips:
+        if clip.motion.space != space:
+            raise InputError(clip.take, expected=f"{space.name} as in {clips[0].name}", got=clip.motion.space.name,
+                             remedy="convert one of them: personare convert --to")
+    return Dataset(folder, clips, space)
+
+
+def _in_folder(folder):
+    sounds = [folder / f"audio{suffix}" for suffix in SOUNDS if (folder / f"audio{suffix}").is_file()]
+    if not sounds:
+        raise InputError(folder, expected="audio.flac or audio.wav beside motion.npz", got="no sound",
+                         remedy="put the sound there or remove the clip")
+    return Clip(folder.name, sounds[0], folder / "motion.npz", _meta(folder / "meta.json"))
+
+
+def _flat(take):
+    sounds = [take.with_suffix(suffix) for suffix in SOUNDS if take.with_suffix(suffix).is_file()]
+    if not sounds:
+        raise InputError(take, expected=f"{take.stem}.flac or {take.stem}.wav beside it", got="no sound",
+                         remedy="put the sound there or remove the take")
+    return Clip(take.stem, sounds[0], take, _meta(take.with_suffix(".json")))
+
+
+def _meta(path):
+    if not path.is_file():
+        return Meta()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Meta)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(path, expected=f"JSON with {', '.join(Meta.__struct_fields__)}", got=str(error),
+                         remedy="correct it, or remove the file") from error
+
+
+def _check_clip(clip):
+    from personare.audio.load import open_stream
+
+    motion = clip.motion
+    if len(motion) < 2:
+        raise InputError(clip.take, expected="two frames or more", got=f"{len(motion)}", remedy="remove the clip")
+    length_s = open_stream(clip.sound).duration_s
+    if length_s is not None and abs(length_s - motion.duration_s) > LENGTH_SLACK_S:
+        implied = len(motion) / length_s if length_s else 0
+        raise InputError(clip.take, expected=f"curves as long as {clip.sound.name}, {length_s:.2f} s",
+                         got=f"{len(motion)} frames at {motion.fps:g} fps, {motion.duration_s:.2f} s",
+                         remedy=f"cut them to one length, or correct the frame rate ({implied:.2f} would fit)")
+
+
+def write_clip(folder, name, *, audio, motion, meta=None):
+    """Add a clip to a folder of clips.
+
+    Args:
+        folder: of the data set; made where it is missing.
+        name: of the clip, used as the name of its folder.
+        audio: Audio; stored without loss in 16 bits as FLAC.
+        motion: Motion.
+        meta: Meta.
+
+    Returns:
+        Path of the clip's folder.
+    """
+    import soundfile
+
+    target = Path(folder) / name
+    ensure_folder(target)
+    packed = io.BytesIO()
+    soundfile.write(packed, np.clip(audio.samples, -1, 1), audio.rate_hz, format="FLAC", subtype="PCM_16")
+    with atomic_path(target / "audio.flac") as temporary:
+        temporary.write_bytes(packed.getvalue())
+    with atomic_path(target / "meta.json") as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(meta or Meta()), indent=2))
+    # Last, since a folder counts as a clip once it has it.
+    npz.write(target / "motion.npz", Take(motion))
+    return target
+
+
+def segment(dataset, folder, *, seconds, overlap_s=0.0):
+    """Cut every clip into pieces of one length.
+
+    Args:
+        dataset: Dataset.
+        folder: of the new data set.
+        seconds: length of a piece, > 0; the last piece of a clip ends with the clip, overlapping more.
+        overlap_s: seconds that neighbours share, 0 <= overlap_s < seconds.
+
+    Returns:
+        Number of pieces written. Clips shorter than a piece are kept whole.
+
+    Raises:
+        InputError: the lengths are out of range.
+    """
+    if not (seconds > 0 and 0 <= overlap_s < seconds):
+        raise InputError("overlap", expected="0 or more, and less than the length of a piece",
+                         got=f"{overlap_s} of {seconds} s", remedy="use 4 and 1")
+    count = 0
+    for clip in dataset.clips:
+        audio, motion = clip.audio(), clip.motion
+        size = round(seconds * motion.fps)
+        step = max(1, size - round(overlap_s * motion.fps))
+        last = max(0, len(motion) - size)
+        starts = sorted({*range(0, last, step), last})
+        for i, start in enumerate(starts):
+            part = motion.frames(start, start + size)
+            first, stop = (round(at / motion.fps * audio.rate_hz) for at in (start, start + len(part)))
+            write_clip(folder, f"{clip.name}_{i:03d}" if len(starts) > 1 else clip.name, motion=part, meta=clip.meta,
+                       audio=Audio(audio.samples[first:stop], audio.rate_hz))
+            count += 1
+    return count
+
+
+def stats(dataset):
+    """Figures of a data set: clips, seconds, speakers, emotions, and mean, spread and range of each column.
+
+    Returns:
+        dict fit for JSON.
+    """
+    values = np.concatenate([clip.motion.values for clip in dataset.clips])
+    columns = {name: {"mean": float(column.mean()), "std": float(column.std()), "least": float(column.min()),
+                      "most": float(column.max())}
+               for name, column in zip(dataset.space.columns, values.T, strict=True)}
+    return {"clips": len(dataset.clips), "seconds": float(sum(clip.motion.duration_s for clip in dataset.clips)),
+            "fps": sorted({float(clip.motion.fps) for clip in dataset.clips}), "space": dataset.space.name,
+            "speakers": list(dataset.speakers), "emotions": list(dataset.emotions), "columns": columns}
+
+
+def shifted(motion, lag_ms):
+    """A motion moved earlier by a lag, so that it meets its sound; the last frame is held."""
+    if not lag_ms:
+        return motion
+    position = np.clip(np.arange(len(motion)) + lag_ms / 1000 * motion.fps, 0, len(motion) - 1)
+    low = position.astype(np.int64)
+    high, share = np.minimum(low + 1, len(motion) - 1), (position - low).astype(np.float32)[:, None]
+    return Motion(motion.values[low] * (1 - share) + motion.values[high] * share, motion.fps, motion.space)

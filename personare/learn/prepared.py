@@ -1,0 +1,173 @@
+"""Clips as a network sees them: rows of a front end beside values at one frame rate; made once and kept."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from personare.assets import user_path
+from personare.audio.front_ends import features_of
+from personare.errors import OutputError
+from personare.learn.dataset import shifted
+from personare.store import atomic_path, ensure_folder, sha256
+
+# Raised whenever a front end gives other rows than before, so that kept ones are made anew.
+FEATURES_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedClip:
+    """One clip.
+
+    Args:
+        name: of the clip.
+        rows: (r, c) float32 of the front end; row i stands at i / rate_hz.
+        values: (t, k) float32, shifted by the clip's sync lag; frame i stands at i / fps.
+        speaker, emotion: index into the names of the Corpus.
+        held_out: whether it is kept for judging.
+        sound: path of its sound.
+    """
+
+    name: str
+    rows: np.ndarray
+    values: np.ndarray
+    speaker: int
+    emotion: int
+    held_out: bool
+    sound: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Everything a network learns from, and what has to be known to build it.
+
+    Args:
+        clips: tuple of PreparedClip.
+        front_end: FrontEnd of the rows.
+        fps: frames a second of the values.
+        space: Space of the motions the clips come from.
+        columns: names of the columns of the values.
+        speakers, emotions: names.
+        row_mean, row_std: (c,) float32 over the clips to learn from; std at least 1e-5.
+        value_mean, value_std: (k,) float32, likewise.
+        silence: (c,) float32, the front end's row of silence.
+    """
+
+    clips: tuple[PreparedClip, ...]
+    front_end: object
+    fps: float
+    space: object
+    columns: tuple[str, ...]
+    speakers: tuple[str, ...]
+    emotions: tuple[str, ...]
+    row_mean: np.ndarray
+    row_std: np.ndarray
+    value_mean: np.ndarray
+    value_std: np.ndarray
+    silence: np.ndarray
+
+    @property
+    def to_learn(self):
+        """Clips to learn from."""
+        return tuple(clip for clip in self.clips if not clip.held_out)
+
+    @property
+    def held_out(self):
+        """Clips kept for judging."""
+        return tuple(clip for clip in self.clips if clip.held_out)
+
+    def centres(self, frames):
+        """Rows that frames stand at, as motion.windows.WindowPlan.centre has it."""
+        return np.floor(np.asarray(frames) * (self.front_end.rate_hz / self.fps) + 0.5).astype(np.int64)
+
+    def padded(self, clip, first, stop, padding="silence"):
+        """(stop - first, c) rows of a clip; outside of it silence, its edge rows, or zeros."""
+        rows = clip.rows
+        index = np.arange(first, stop)
+        taken = rows[np.clip(index, 0, len(rows) - 1)]
+        if padding != "edge":
+            taken[(index < 0) | (index >= len(rows))] = self.silence if padding == "silence" else 0
+        return taken
+
+    def windows(self, clip, *, rows_before, rows_after, padding="silence", frames=None):
+        """(t, w, c) windows around frames of a clip, all of them unless some are named."""
+        frames = np.arange(len(clip.values)) if frames is None else np.asarray(frames)
+        centres = self.centres(frames)
+        first, stop = int(centres.min()) - rows_before, int(centres.max()) + rows_after + 1
+        rows = self.padded(clip, first, stop, padding)
+        return rows[(centres - rows_before - first)[:, None] + np.arange(rows_before + 1 + rows_after)]
+
+
+def prepared(dataset, front_end, *, fps, columns=(), held_out=(), cache=None, progress=None):
+    """Rows and values of every clip.
+
+    Args:
+        dataset: dataset.Dataset.
+        front_end: FrontEnd.
+        fps: frames a second wanted.
+        columns: names of the columns to learn; () for all.
+        held_out: names of clips kept for judging, beside those whose meta says so.
+        cache: folder the rows are kept in; default .features in the data set, or a folder of the user's where that
+            cannot be written. Files are named by a hash of the sound, the front end and its options.
+        progress: called with (clips done, clips in total).
+
+    Returns:
+        Corpus.
+    """
+    columns = tuple(columns) or dataset.space.columns
+    index = dataset.space.indices(columns)
+    cache, clips = _cache_folder(dataset.folder) if cache is None else Path(cache), []
+    for done, clip in enumerate(dataset.clips):
+        motion = shifted(clip.motion.at_fps(fps), clip.meta.sync_lag_ms)
+        rows = _kept_rows(clip, front_end, cache)
+        count = min(len(motion), max(2, int(len(rows) / front_end.rate_hz * fps)))
+        clips.append(PreparedClip(clip.name, rows, np.ascontiguousarray(motion.values[:count, index]),
+                                  dataset.speakers.index(clip.speaker), dataset.emotions.index(clip.emotion),
+                                  clip.meta.held_out or clip.name in held_out, clip.sound))
+        if progress:
+            progress(done + 1, len(dataset.clips))
+    learned = [clip for clip in clips if not clip.held_out] or clips
+    row_mean, row_std = _moments([clip.rows for clip in learned])
+    value_mean, value_std = _moments([clip.values for clip in learned])
+    return Corpus(tuple(clips), front_end, float(fps), dataset.space, columns, dataset.speakers, dataset.emotions,
+                  row_mean, row_std, value_mean, value_std, front_end.silent_row())
+
+
+def _moments(parts):
+    count = sum(len(part) for part in parts)
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / count
+    spread = sum(((part - mean) ** 2).sum(axis=0) for part in parts) / count
+    return mean.astype(np.float32), np.maximum(np.sqrt(spread), 1e-5).astype(np.float32)
+
+
+def _cache_folder(folder):
+    for place in (folder / ".features", user_path("cache", "features")):
+        try:
+            ensure_folder(place)
+            with atomic_path(place / "probe"):
+                pass
+            (place / "probe").unlink(missing_ok=True)
+        except OutputError:
+            continue
+        return place
+    return None
+
+
+def _kept_rows(clip, front_end, cache):
+    """(r, c) float32 rows of a clip, read from the cache or made and kept there."""
+    if cache is None:
+        return features_of(front_end, clip.audio()).values
+    told = json.dumps([FEATURES_VERSION, front_end.name, front_end.options, sha256(clip.sound)], sort_keys=True)
+    path = cache / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.npy"
+    try:
+        rows = np.load(path, allow_pickle=False)
+        if rows.ndim == 2 and rows.shape[1] == front_end.width and rows.dtype == np.float32:
+            return rows
+    except (OSError, ValueError, EOFError):
+        pass  # Not there yet, or cut off: made anew.
+    rows = features_of(front_end, clip.audio()).values
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, rows)
+    return rows
