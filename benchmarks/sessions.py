@@ -38,8 +38,8 @@ def main():
     spec = importlib.util.spec_from_file_location("a2f_client", ROOT / "tests" / "live" / "a2f_client.py")
     client = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(client)
-    server = subprocess.Popen([sys.executable, "-m", "personare", "serve", "--a2f", "--port", str(asked.port), "--model",
-                               asked.model, "--threads", "1", "-q"])
+    server = subprocess.Popen([sys.executable, "-m", "personare", "serve", "--a2f", "--port", str(asked.port),
+                               "--model", asked.model, "--threads", "1", "-q"])
     audio = personare.load(ROOT / "examples" / "hello.wav")
     audio = personare.audio.load.resample(audio, 16000)
     pcm = np.round(np.clip(np.tile(audio.samples, 1 + int(asked.seconds)), -1, 1) * 32767).astype("<i2")

@@ -96,14 +96,14 @@ class Host:
 
     async def compute(self, work, *arguments):
         """Run work(*arguments) on a thread, and count the time it takes of the processor."""
-        def timed():
+        def _timed():
             begin = time.thread_time()
             try:
                 return work(*arguments), None, time.thread_time() - begin
             except Exception as error:  # raised again below, on the loop's side
                 return None, error, time.thread_time() - begin
 
-        result, error, spent_s = await asyncio.get_running_loop().run_in_executor(self._pool, timed)
+        result, error, spent_s = await asyncio.get_running_loop().run_in_executor(self._pool, _timed)
         self.counts["compute_ms"] += 1000 * spent_s
         if error is not None:
             raise error
