@@ -27,10 +27,11 @@ from personare.progress import Mode, Report, print_figures
              "`personare live --from hello.wav --to json:-`")
 def live(
     source: Annotated[str, typer.Option("--from", metavar="SOURCE", help="mic, mic:DEVICE, a sound file played in its "
-                                        "own time, - for 16-bit samples on standard input, tcp://HOST:PORT or "
-                                        "udp://HOST:PORT to listen there for them (?rate=48000).")] = "mic",
+                                        "own time, - for 16-bit samples on standard input, tcp://, "
+                                        "udp:// or ws://HOST:PORT to listen there for them (?rate=48000).")] = "mic",
     to: Annotated[list[str] | None, typer.Option("--to", metavar="SINK", help="livelink://HOST (Unreal), vmc://HOST"
-                                                 "?avatar=vrm0, ifacialmocap://HOST, facegood://HOST, json:-, or a "
+                                                 "?avatar=vrm0, ifacialmocap://HOST, facegood://HOST, "
+                                                 "ws://HOST:PORT (browsers), json:-, or a "
                                                  "take to record such as take.csv; may be repeated.")] = None,
     rate: Annotated[int, typer.Option(min=8000, max=192000, help="Rate of microphone or raw samples, Hz.")] = 16000,
     model: Model = "vox",

@@ -114,6 +114,9 @@ class Show:
         self._heard += len(samples)
         self._heard_s.append(self._heard / self.source.rate_hz)
         self._heard_at.append(begin)
+        for sink in self.sinks:
+            if hasattr(sink, "hear"):
+                sink.hear(samples, self.source.rate_hz)
         motion = self.performance.push(samples)
         self._compute.append(1000 * (self._clock.now() - begin))
         self.pacer.add(self._split(motion))

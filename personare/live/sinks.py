@@ -24,7 +24,8 @@ def open_sink(text, *, fps):
 
     Args:
         text: livelink://HOST[:PORT][?subject=NAME], vmc://HOST[:PORT][?avatar=vrm0|vrm1|perfect-sync],
-            facegood://HOST[:PORT], ifacialmocap://HOST[:PORT], json:- or json:PATH, or the path of a take to record
+            facegood://HOST[:PORT], ifacialmocap://HOST[:PORT], ws://HOST:PORT[?sound=yes]
+            to serve browsers, json:- or json:PATH, or the path of a take to record
             (.csv, .npz, .json).
         fps: frames a second, for time codes.
 
@@ -39,9 +40,13 @@ def open_sink(text, *, fps):
         return _packet_sink(kind, text, fps)
     if kind == "json":
         return JsonLines(text.partition(":")[2])
+    if kind == "ws" and "://" in text:
+        from personare.live.websockets import WebSocketSink
+
+        return WebSocketSink(text, fps=fps)
     if "://" in text:
-        raise InputError("--to", expected="livelink://, vmc://, facegood://, ifacialmocap://, json:- or a file name",
-                         got=f"'{text}'", remedy="see personare live --help")
+        raise InputError("--to", expected="livelink://, vmc://, facegood://, ifacialmocap://, ws://, json:- or a "
+                         "file name", got=f"'{text}'", remedy="see personare live --help")
     return Recording(text)
 
 

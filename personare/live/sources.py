@@ -26,8 +26,9 @@ def open_source(text, *, rate_hz=16000):
     """Open a source.
 
     Args:
-        text: "mic" or "mic:DEVICE"; "-" for 16-bit mono little-endian samples on standard input; tcp://HOST:PORT or
-            udp://HOST:PORT to listen there for the same, ?rate=48000 with another rate; else the path of a file.
+        text: "mic" or "mic:DEVICE"; "-" for 16-bit mono little-endian samples on standard input; tcp://HOST:PORT,
+            udp://HOST:PORT or ws://HOST:PORT to listen there for the same, ?rate=48000 with another rate; else the
+            path of a file.
         rate_hz: rate of raw samples where the text does not say it.
 
     Returns:
@@ -44,6 +45,10 @@ def open_source(text, *, rate_hz=16000):
     if kind in ("tcp", "udp") and rest.startswith("//"):
         host, port, rate = address_of(text, rate_hz)
         return (TcpServer if kind == "tcp" else UdpServer)(host, port, rate)
+    if kind == "ws" and rest.startswith("//"):
+        from personare.live.websockets import WebSocketSource
+
+        return WebSocketSource(text, rate_hz=rate_hz)
     if "://" in text:
         raise InputError("--from", expected="mic, a file, -, tcp://HOST:PORT or udp://HOST:PORT", got=f"'{text}'",
                          remedy="see personare live --help")
