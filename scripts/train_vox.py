@@ -34,6 +34,7 @@ import torch
 from personare.audio.mel import MelOptions
 from personare.audio.phones import PhonesOptions
 from personare.learn.augment import AugmentOptions
+from personare.learn.carrying import carrying
 from personare.learn.data import Sampler, read_shard
 from personare.learn.export import Folded, onnx_bytes, read_network, weights_bytes
 from personare.learn.loop import TrainOptions, train
@@ -188,8 +189,9 @@ def export(name, network, folder):
             "config": msgspec.to_builtins(config)}
     small = card | {"name": name.replace("vox", "vox-small"), "summary": f"{SUMMARY[:-1]}, weights of 4 bits."}
     return (write_bundle(folder / name, card=card, files={
-        GRAPH: onnx_bytes(Folded(network)), WEIGHTS: weights_bytes(network)}),
-            write_bundle(folder / small["name"], card=small, files={GRAPH: onnx_bytes(Folded(network), bits=4)}))
+        GRAPH: carrying(onnx_bytes(Folded(network))), WEIGHTS: weights_bytes(network)}),
+            write_bundle(folder / small["name"], card=small, files={
+                GRAPH: carrying(onnx_bytes(Folded(network), bits=4))}))
 
 
 def export_phones(network, folder):

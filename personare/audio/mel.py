@@ -178,6 +178,10 @@ class LogMelStream:
             self._waiting = np.concatenate([self._waiting, np.zeros(missing, np.float32)])
         return self._rows_up_to(count)
 
+    def samples_until(self, row):
+        """How many samples at options.sample_rate_hz must have been pushed before that row can come."""
+        return int(self._first_sample(row)) + self.options.window_length
+
     def _append(self, samples):
         samples = np.asarray(samples, np.float32)
         if self.options.preemphasis and len(samples):

@@ -14,6 +14,7 @@ import numpy as np
 
 from personare.assets import builtin_path, open_graph
 from personare.audio.mel import MelOptions
+from personare.audio.networks import CarriedRun, carries, silent_state
 from personare.errors import AssetError
 from personare.motion.lips import CURVES, arkit_from_curves, constrain
 from personare.motion.session import Pipeline, Session
@@ -77,6 +78,10 @@ class Vox:
     def _network(self):
         return open_graph(self._graph_path)
 
+    @cached_property
+    def _silent_state(self):
+        return silent_state(self._network, self.options.mel)
+
     def session(self, *, fps=30.0, style=None, seed=0):
         """A new take.
 
@@ -95,9 +100,10 @@ class Vox:
         return Session(self.pipeline(), fps=fps)
 
     def pipeline(self):
-        """The Pipeline that sessions run."""
+        """The Pipeline of one session."""
         options = self.options
-        return Pipeline(mel=options.mel, run=self.run, decode=lambda outputs: decode(outputs, options=options),
+        run = CarriedRun(self._network, self._silent_state) if carries(self._network) else self.run
+        return Pipeline(mel=options.mel, run=run, decode=lambda outputs: decode(outputs, options=options),
                         frames_before=options.frames_before, frames_after=options.frames_after,
                         reach_before=len(options.smoothing) - 1 - options.smoothing_after,
                         reach_after=options.smoothing_after, space="arkit-52")
@@ -111,8 +117,11 @@ class Vox:
         Returns:
             (t, 21) float32: 18 curves, then 3 gates as logits.
         """
-        curves, gates = self._network.run(None, {"rows": rows[None]})
-        return np.concatenate([curves[0], gates[0]], axis=1)
+        if not carries(self._network):
+            curves, gates = self._network.run(None, {"rows": rows[None]})
+            return np.concatenate([curves[0], gates[0]], axis=1)
+        context = self.options.frames_before + self.options.frames_after
+        return CarriedRun(self._network, np.zeros_like(self._silent_state))(rows)[context:]
 
 
 def decode(outputs, *, options):
