@@ -21,22 +21,26 @@ def checked(name, value, shape, *, dtype=np.float32, finite=True):
     Raises:
         InputError: wrong number of axes, wrong fixed axis, not numeric, or not finite.
     """
-    spec = "(" + ", ".join(str(axis) for axis in shape) + ("," if len(shape) == 1 else "") + ")"
     try:
         array = np.ascontiguousarray(value, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise InputError(name, expected=f"{spec} {np.dtype(dtype).name}", got=type(value).__name__,
+        raise InputError(name, expected=f"{_spec(shape)} {np.dtype(dtype).name}", got=type(value).__name__,
                          remedy="pass a numeric array") from error
     fits = array.ndim == len(shape) and all(
         isinstance(want, str) or want == have for want, have in zip(shape, array.shape, strict=True))
     if not fits:
-        raise InputError(name, expected=f"shape {spec}", got=f"shape {array.shape}",
+        raise InputError(name, expected=f"shape {_spec(shape)}", got=f"shape {array.shape}",
                          remedy="check the axis order and size")
     if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = int(np.size(array) - np.isfinite(array).sum())
         raise InputError(name, expected="finite numbers", got=f"{bad} NaN or infinite values",
                          remedy="clean the input first, for example with numpy.nan_to_num")
     return array
+
+
+def _spec(shape):
+    """A shape as it is written in messages."""
+    return "(" + ", ".join(str(axis) for axis in shape) + ("," if len(shape) == 1 else "") + ")"
 
 
 def checked_number(name, value, unit, *, least=0.0, most=np.inf):

@@ -119,6 +119,8 @@ def manners(strengths):
     Returns:
         Manner whose fields are (t,) arrays; mixtures are weighted means, at most one whole emotion in all.
     """
+    if not strengths.any():
+        return Manner(*(np.full(len(strengths), value) for value in _NEUTRAL_ROW))
     total = np.maximum(strengths.sum(axis=1, keepdims=True), 1)
     rows = np.tile(_NEUTRAL_ROW, (len(strengths), 1))
     for share, row in zip((strengths / total).T, _MANNER_ROWS - _NEUTRAL_ROW, strict=True):

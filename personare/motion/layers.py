@@ -128,12 +128,14 @@ class LayerStream:
             # Feelings may still come, so the clocks go on.
             self._frame += len(motion)
             if self._voice is not None:
-                self._voice.frames(len(motion))
+                self._voice.skip(len(motion))
             return motion
         if not set(motion.space.columns) >= HELD_COLUMNS:
             if not plain:
                 raise InputError("emotion", expected="a model whose motion has the ARKit-52 shapes",
                                  got=motion.space.name, remedy="leave emotion and articulation out")
+            # Sound that no frame will ask for must not pile up.
+            self._voice = None
             return motion
         time_s = (self._frame + np.arange(len(motion))) / self.fps
         self._frame += len(motion)
@@ -160,10 +162,11 @@ class LayerStream:
             raised = self.layers.brows * BROW_RAISE * manner.brows * brow
             columns |= {name: motion.column(name) + share * raised * (1 - motion.column(name)) for name, share in
                         (("browInnerUp", 1.0), ("browOuterUpLeft", 0.7), ("browOuterUpRight", 0.6))}
-        motion = motion.with_columns({name: np.clip(curve, 0, 1) for name, curve in columns.items()})
-        if self.layers.head:
-            motion = replace(motion, head_pose=self._pose(time_s, angles, motion.head_pose))
-        return motion
+        values = motion.values.copy()
+        if columns:
+            values[:, motion.space.indices(columns)] = np.clip(np.stack(list(columns.values()), axis=1), 0, 1)
+        pose = self._pose(time_s, angles, motion.head_pose) if self.layers.head else motion.head_pose
+        return replace(motion, values=values, head_pose=pose)
 
     def _follow(self, time_s, mouth, manner):
         """Activity, nod, brow, lid, talk (t,) and gaze (t, 2) of each frame, from the past alone.

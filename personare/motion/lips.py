@@ -34,6 +34,11 @@ LABIODENTAL_POSE = _pose(jawOpen=0.05, mouthRollLower=0.6, mouthShrugLower=0.2, 
 _KEPT = np.array([name in ("mouthPucker", "mouthSmile", "mouthStretch", "mouthDimple", "mouthFrown")
                   for name in CURVES])
 
+_ARKIT_COLUMNS, _ARKIT_SOURCES = zip(*((ARKIT_52.index(column), i) for i, name in enumerate(CURVES)
+                                       for column in (name, f"{name}Left", f"{name}Right")
+                                       if column in ARKIT_52.columns), strict=True)
+_ARKIT_COLUMNS, _ARKIT_SOURCES = np.array(_ARKIT_COLUMNS), np.array(_ARKIT_SOURCES)
+
 
 def lip_gap_cm(curves):
     """Distance between the lips of an average head; below 0 they press on each other.
@@ -72,8 +77,5 @@ def constrain(curves, gates):
 def arkit_from_curves(curves):
     """(t, 52) float32 ARKit-52 values of (t, 18) mouth curves; everything else is 0."""
     values = np.zeros((len(curves), len(ARKIT_52)), np.float32)
-    for i, name in enumerate(CURVES):
-        for column in (name, f"{name}Left", f"{name}Right"):
-            if column in ARKIT_52.columns:
-                values[:, ARKIT_52.index(column)] = curves[:, i]
+    values[:, _ARKIT_COLUMNS] = curves[:, _ARKIT_SOURCES]
     return values

@@ -7,6 +7,7 @@ Munhall et al. 2004; Krahmer and Swerts 2007). Not every accent is marked by hea
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,10 +40,11 @@ class VoiceStream:
         # Number of the first sample in _sound; what lies before the sound is silence.
         self._first = -self._width
         self._frame = 0
+        self._heard = []
 
     def hear(self, samples):
         """Take the next samples, (n,) float32."""
-        self._sound = np.concatenate([self._sound, np.asarray(samples, np.float32)])
+        self._heard.append(np.asarray(samples, np.float32))
 
     def frames(self, count):
         """The next frames.
@@ -53,12 +55,7 @@ class VoiceStream:
         Returns:
             (count,) level in dB against full scale, (count,) natural logarithm of the pitch in Hz or NaN.
         """
-        ends = np.round(((self._frame + np.arange(count)) / self._fps + self._lead_s) * self._rate_hz).astype(np.int64)
-        self._frame += count
-        start = ends[0] - self._width - self._first
-        if start > 0:
-            start = min(start, len(self._sound))
-            self._sound, self._first = self._sound[start:].copy(), self._first + start
+        ends = self._ends(count)
         index = (ends - self._width - self._first)[:, None] + np.arange(self._width)
         inside = (index >= 0) & (index < len(self._sound))
         sound = self._sound if len(self._sound) else np.zeros(1, np.float32)
@@ -66,15 +63,31 @@ class VoiceStream:
         level = 10 * np.log10((windows.astype(np.float64) ** 2).mean(axis=1) + 1e-9)
         return level, self._pitch(windows)
 
+    def skip(self, count):
+        """Pass over the next frames without measuring them."""
+        self._ends(count)
+
+    def _ends(self, count):
+        """(count,) numbers of the samples that the next frames end at; sound before them is let go."""
+        self._sound = np.concatenate([self._sound, *self._heard])
+        self._heard = []
+        ends = np.round(((self._frame + np.arange(count)) / self._fps + self._lead_s) * self._rate_hz).astype(np.int64)
+        self._frame += count
+        start = ends[0] - self._width - self._first
+        if start > 0:
+            start = min(start, len(self._sound))
+            self._sound, self._first = self._sound[start:].copy(), self._first + start
+        return ends
+
     def _pitch(self, windows):
         """Peak of the autocorrelation between 70 and 400 Hz, where it is clear."""
         rate_hz = self._rate_hz / self._step
         usable = windows.shape[1] // self._step * self._step
         coarse = windows[:, :usable].reshape(len(windows), -1, self._step).mean(axis=2, dtype=np.float64)
-        coarse = (coarse - coarse.mean(axis=1, keepdims=True)) * np.hanning(coarse.shape[1] + 2)[1:-1]
+        window, taper = _tapers(coarse.shape[1])
+        coarse = (coarse - coarse.mean(axis=1, keepdims=True)) * window
         size = 1 << (2 * coarse.shape[1] - 1).bit_length()
         correlation = np.fft.irfft(np.abs(np.fft.rfft(coarse, size)) ** 2, size)
-        taper = np.correlate(np.hanning(coarse.shape[1] + 2)[1:-1], np.hanning(coarse.shape[1] + 2)[1:-1], "full")
         low, high = int(rate_hz / HIGH_HZ), min(int(rate_hz / LOW_HZ), coarse.shape[1] - 2)
         lags = np.arange(low, high + 1)
         shape = taper[coarse.shape[1] - 1 + lags] / taper[coarse.shape[1] - 1]
@@ -88,6 +101,13 @@ class VoiceStream:
         bend = np.maximum(2 * peak - before - after, 1e-9)
         lag = lags[best] + np.clip((after - before) / (2 * bend), -0.5, 0.5)
         return np.where(peak > VOICED_CORRELATION, np.log(rate_hz / lag), np.nan)
+
+
+@lru_cache(maxsize=16)
+def _tapers(size):
+    """(size,) window of a coarse frame, and its autocorrelation."""
+    window = np.hanning(size + 2)[1:-1]
+    return window, np.correlate(window, window, "full")
 
 
 @dataclass

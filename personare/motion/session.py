@@ -10,6 +10,7 @@ from personare.arrays import checked
 from personare.audio.mel import MelOptions, row_count
 from personare.audio.networks import NetworkStream
 from personare.errors import InputError
+from personare.spaces import space_named
 from personare.types import Motion
 
 # Sound taken in at a time, seconds, so that one long push does not need more memory than many short ones.
@@ -78,6 +79,10 @@ class Session:
         self._frame = 0
         self._pushed = 0
         self._finished = False
+        # Sound too short for another frame waits: most pushes of live sound then cost next to nothing.
+        self._waiting, self._needed = [], 0
+        space = space_named(pipeline.space)
+        self._nothing = Motion(np.empty((0, len(space)), np.float32), self.fps, space)
 
     @property
     def look_ahead_s(self):
@@ -107,13 +112,24 @@ class Session:
                              remedy="use a new session")
         samples = checked("samples", samples, ("n",))
         self._pushed += len(samples)
+        self._waiting.append(samples)
+        if self._pushed < self._needed:
+            return self._nothing
+        pieces = self._pieces()
+        self._needed = self._network.samples_until(self._position(self._frame) + self._pipeline.reach_after)
+        return self._motion(pieces)
+
+    def _pieces(self):
+        """(t, k) values that the waiting sound makes certain, in pieces."""
+        samples = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
+        self._waiting = []
         block = int(BLOCK_S * self.rate_hz)
         pieces = []
         for begin in range(0, len(samples), block):
             self._advance(self._network.push(samples[begin : begin + block]))
             # The last row is held back: a frame is given only if the recording reaches it.
             pieces.append(self._frames(self._ready()))
-        return self._motion(pieces)
+        return pieces
 
     def finish(self):
         """Give the remaining frames; silence follows the sound.
@@ -124,12 +140,13 @@ class Session:
         if self._finished:
             return self._motion([])
         self._finished = True
+        pieces = self._pieces() if self._waiting else []
         self._advance(self._network.finish())
         count = row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=self.fps)
         last = math.ceil((count - 1) * self._step) + 1
         while self._first_value + len(self._values) <= last:
             self._advance(self._network.silence())
-        return self._motion([self._frames(count)])
+        return self._motion([*pieces, self._frames(count)])
 
     def _advance(self, outputs):
         """Decode the network's outputs as far as their neighbours are there."""
@@ -142,11 +159,15 @@ class Session:
             self._values = np.concatenate([self._values, values]) if self._values.size else values
             self._outputs = self._outputs[len(values) :].copy()
 
+    def _position(self, frame):
+        """Number of the last frame of the network that a frame of the result is made of."""
+        return math.ceil(frame * self._step - 1e-9)
+
     def _ready(self):
         """How many frames of the result are certain: their neighbours are there and the sound reaches them."""
         complete = self._first_value + len(self._values)
         count = self._frame
-        while math.ceil(count * self._step - 1e-9) < complete:
+        while self._position(count) < complete:
             count += 1
         known = row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=self.fps) if self._pushed else 0
         return max(self._frame, min(count, known))
@@ -169,9 +190,8 @@ class Session:
         return frames
 
     def _motion(self, pieces):
-        from personare.spaces import space_named
-
-        space = space_named(self._pipeline.space)
         pieces = [piece for piece in pieces if len(piece)]
-        values = np.concatenate(pieces) if pieces else np.empty((0, len(space)), np.float32)
-        return Motion(values, self.fps, space)
+        if not pieces:
+            return self._nothing
+        values = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+        return Motion(values, self.fps, self._nothing.space)
