@@ -76,7 +76,7 @@ class CarriedRun:
     """One pass through a graph that hands on what it needs of the past: no frame is computed twice.
 
     Args:
-        graph: onnxruntime session with inputs rows (2 t + 1, c) and state (s, w), outputs (t, d) ... and the next state.
+        graph: onnxruntime session with inputs rows (2 t + 1, c) and state (s, w), outputs (t, d) and the next state.
         state: (s, w) float32 after endless silence, see silent_state.
     """
 

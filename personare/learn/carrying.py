@@ -55,7 +55,10 @@ class _Builder:
     """Nodes and tensors of the new graph; weights stay in the few bits they are stored in."""
 
     def __init__(self, graph):
-        self._sizes = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.name.endswith(".bias")}
+        self._sizes = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 1}
+        # The exporter writes equal biases once; the others are copies of it.
+        copies = [node for node in graph.node if node.op_type == "Identity" and node.input[0] in self._sizes]
+        self._sizes |= {node.output[0]: self._sizes[node.input[0]] for node in copies}
         constants = {node.output[0]: numpy_helper.to_array(node.attribute[0].t)
                      for node in graph.node if node.op_type == "Constant"}
         # Each block adds its input less a cut at either end: what is cut before is its reach into the past.
@@ -64,7 +67,8 @@ class _Builder:
         first = next(i for i, node in enumerate(graph.node) if "rows" in node.input)
         self.bands = next(tensor.dims[0] for tensor in graph.initializer if tensor.name == "mean")
         # What lies before the first use of the rows turns stored weights into numbers.
-        self.nodes, self.tensors = list(graph.node[:first]), list(graph.initializer)
+        self.nodes = [*(node for node in graph.node[:first] if node not in copies), *copies]
+        self.tensors = list(graph.initializer)
 
     def size(self, convolution):
         """Channels that come out of a convolution."""
