@@ -133,7 +133,9 @@ class Learner(lightning.LightningModule):
     def train_dataloader(self):
         """The batches of the current round."""
         batches = Batches(self.corpus, self.recipe, self.settings, self.current_epoch)
-        return torch.utils.data.DataLoader(batches, batch_size=self.settings.batch_size, shuffle=False)
+        # A loader draws a number when it starts; one of its own leaves the chance of the round alone.
+        return torch.utils.data.DataLoader(batches, batch_size=self.settings.batch_size, shuffle=False,
+                                           generator=torch.Generator())
 
     def on_train_epoch_start(self):
         """Chance of a round depends on the round alone."""
@@ -202,15 +204,7 @@ class Rounds(lightning.Callback):
         tired = self.options.patience and self.without >= self.options.patience
         late = self.options.minutes and time.monotonic() - self._begin > 60 * self.options.minutes
         trainer.should_stop = trainer.should_stop or bool(tired or late)
-
-    def on_train_end(self, trainer, learner):
-        """The last round is kept too."""
         self._keep(trainer)
-
-    def on_train_epoch_start(self, trainer, learner):
-        """At the start of a round the one before it is wholly done, so this is where it is kept."""
-        if trainer.current_epoch:
-            self._keep(trainer)
 
     def _keep(self, trainer):
         if self.folder is None or not trainer.is_global_zero:

@@ -95,7 +95,8 @@ def test_a_run_that_was_killed_ends_where_it_would_have(at, corpus, tmp_path):
         fit(Linear(Options()), corpus, OPTIONS, folder=tmp_path, progress=kill)
     steps = []
     resumed, curve = fit(Linear(Options()), corpus, OPTIONS, folder=tmp_path, progress=lambda a, b: steps.append(a))
-    assert steps[0] == at // 15 * 15 + 1 - 15 * (at % 15 == 0) and [row[0] for row in curve] == [0, 1, 2, 3]
+    assert steps[0] == at // 15 * 15 + 1 - 15 * (at % 15 == 0)
+    assert [row[0] for row in curve] == [0, 1, 2, 3]
     np.testing.assert_array_equal(weights(resumed), weights(whole))
 
 
