@@ -72,8 +72,8 @@ DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-0.9, -1.0, 0.0), **SMOOTH},
     "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-0.9, -1.5, 0.0), **SMOOTH_LIVE},
 }
-# Lips open as far as those of tracked speakers (benchmarks/tracked_video.py).
-SIZE = {"amplitude": 1.1, "opening": 1.75}
+# Lips open as far as those of tracked speakers, and less where they are rounded (benchmarks/tracked_video.py).
+SIZE = {"amplitude": 1.1, "opening": 1.85, "rounded_opening": 0.5, "puckering": 1.3}
 SOURCES = [
     {"name": "espeak-ng 1.51, 20 languages, 60 voices",
      "licence": "GPL-3.0-or-later; its sound is ours",
@@ -173,7 +173,7 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
     if checkpoint and options.start:
         for name, network in zip(configs, networks, strict=True):
             network.load_state_dict(read_network(read_bundle(options.start / name).path(WEIGHTS)).state_dict())
-    settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=1.5e-3,
+    settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=options.rate,
                             threads=options.threads, seed=options.seed)
     return train(networks, make_sampler, settings, checkpoint=checkpoint, report=lambda step, seconds, losses: print(
         step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
@@ -216,6 +216,7 @@ def main():
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")
     parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
+    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate; less with --start")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the synthetic hours to make")
     parser.add_argument("--threads", type=int, default=1, help="of torch; one more process makes batches")
     parser.add_argument("--seed", type=int, default=0)

@@ -14,6 +14,8 @@ class AugmentOptions:
     Args:
         noise: share with noise, music-like tones or other voices, at an SNR of snr_db.
         snr_db: range of signal to noise in dB.
+        babble: share of these with many people talking at once, in a room or not, who are nobody's mouth.
+        babble_voices: least and most of them.
         room: share with a synthetic room.
         colour: share with a smooth random frequency response.
         band: share with telephone or other band limits.
@@ -31,6 +33,8 @@ class AugmentOptions:
 
     noise: float = 0.6
     snr_db: tuple[float, float] = (3.0, 40.0)
+    babble: float = 0.3
+    babble_voices: tuple[int, int] = (3, 14)
     room: float = 0.35
     colour: float = 0.6
     band: float = 0.15
@@ -67,7 +71,7 @@ def degrade(sound, others, rng, options):
     clean = np.fft.irfft(spectrum, n).astype(np.float32)
     level = _active_rms(clean) or 0.05
     if rng.random() < options.noise:
-        noise = _noise(n, frequency, others, rng)
+        noise = _noise(n, frequency, others, rng, options)
         snr = rng.uniform(*options.snr_db)
         clean = clean + noise * np.float32(level / max(_active_rms(noise), 1e-6) * 10 ** (-snr / 20))
     if rng.random() < options.band:
@@ -146,7 +150,9 @@ def _response(frequency, rng):
     return (10 ** (np.interp(frequency, points, gain_db) / 20)).astype(np.float32)
 
 
-def _noise(n, frequency, others, rng):
+def _noise(n, frequency, others, rng, options):
+    if rng.random() < options.babble:
+        return _babble(n, others, rng, options)
     kind = rng.random()
     if kind < 0.25:
         return others()
@@ -158,6 +164,16 @@ def _noise(n, frequency, others, rng):
         knots = rng.uniform(0.1, 1, rng.integers(4, 20))
         noise = noise * np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(knots)), knots)
     return noise.astype(np.float32)
+
+
+def _babble(n, others, rng, options):
+    """Many voices, some nearer than others, half of the time across a room."""
+    low, high = options.babble_voices
+    voices = (others() for _ in range(rng.integers(low, high + 1)))
+    babble = sum(voice * np.float32(rng.uniform(0.4, 1) / max(_active_rms(voice), 1e-3)) for voice in voices)
+    if rng.random() < 0.5:
+        babble = np.fft.irfft(np.fft.rfft(babble) * np.fft.rfft(_room(rng), n), n)
+    return babble.astype(np.float32)
 
 
 def _tones(n, rng):

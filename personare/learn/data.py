@@ -14,7 +14,7 @@ SILENT_SHARE = 0.05
 # Share of items that begin (and that end) with digital silence, as files do.
 CUT_SHARE = 0.4
 # Mean pause between utterances in seconds, mostly short ones and sometimes long ones.
-PAUSES_S, LONG_PAUSE_SHARE = (0.25, 1.2), 0.2
+PAUSES_S, LONG_PAUSE_SHARE = (0.25, 1.2), 0.3
 # Pauses from this length on may be filled with a breath.
 BREATH_PAUSE_S = 0.3
 

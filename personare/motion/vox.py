@@ -16,13 +16,17 @@ from personare.assets import builtin_path, open_graph
 from personare.audio.mel import MelOptions
 from personare.audio.networks import CarriedRun, carries, silent_state
 from personare.errors import AssetError
-from personare.motion.lips import CURVES, arkit_from_curves, constrain
+from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain
 from personare.motion.session import Pipeline, Session
 from personare.motion.windows import refuse_style
 from personare.store import read_bundle
 
 GRAPH = "model.onnx"
 _PARTS_LIPS = np.array([name in ("jawOpen", "mouthLowerDown", "mouthUpperUp") for name in CURVES])
+_SMALL_WHERE_ROUND = _PARTS_LIPS | np.array([name == "mouthFunnel" for name in CURVES])
+# mouthPucker where lips begin to count as rounded, and of a wholly rounded u or w; that of r and an open o lies below
+# both, see the table of personare/learn/visemes.py.
+FIRST_PUCKER, FULL_PUCKER = 0.2, 0.6
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class VoxOptions:
         smoothing_after: how many of them lie after the frame itself.
         amplitude: factor on the free curves.
         opening: further factor on those that part the lips, so that they open as far as tracked ones do.
+        rounded_opening: share of the opening that is left where lips are wholly rounded, 0..1: a small hole.
+        puckering: factor on mouthPucker.
     """
 
     mel: MelOptions
@@ -49,6 +55,8 @@ class VoxOptions:
     smoothing_after: int = 0
     amplitude: float = 1.0
     opening: float = 1.0
+    rounded_opening: float = 1.0
+    puckering: float = 1.0
 
 
 class Vox:
@@ -137,11 +145,21 @@ def decode(outputs, *, options):
     curves, logits = outputs[:, : len(CURVES)], outputs[:, len(CURVES) :]
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
     gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
-    free = np.clip(curves * (options.amplitude * np.where(_PARTS_LIPS, options.opening, 1)).astype(np.float32), 0, 1)
-    mouth = constrain(free, gates)
+    mouth = constrain(_sized(curves, options), gates)
     count = len(mouth) - len(options.smoothing) + 1
     smooth = sum(np.float32(weight) * mouth[i : i + count] for i, weight in enumerate(options.smoothing))
     return arkit_from_curves(smooth)
+
+
+def _sized(curves, options):
+    """(t, 18) free curves as large as those of tracked mouths, in 0..1."""
+    pucker = CURVE["mouthPucker"]
+    sized = curves * (options.amplitude * np.where(_PARTS_LIPS, options.opening, 1)).astype(np.float32)
+    rounded = np.clip((sized[:, pucker] - FIRST_PUCKER) / np.float32(FULL_PUCKER - FIRST_PUCKER), 0, 1)
+    lost = np.float32(1 - options.rounded_opening) * rounded
+    sized[:, _SMALL_WHERE_ROUND] *= (1 - lost)[:, None]
+    sized[:, pucker] *= np.float32(options.puckering)
+    return np.clip(sized, 0, 1)
 
 
 def open_vox(path=None):

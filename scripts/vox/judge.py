@@ -47,11 +47,16 @@ def degraded(recordings, seed=0):
         length = len(one.sound) + RATE_HZ
         sound = np.zeros(length + (-length) % 1000, np.float32)
         sound[RATE_HZ // 2 :][: len(one.sound)] = one.sound
-        sound = degrade(sound, lambda: rng.standard_normal(len(sound)).astype(np.float32), rng, WORSE)  # noqa: B023
+        sound = degrade(sound, lambda: _other(recordings, len(sound), rng), rng, WORSE)  # noqa: B023
         labels = [(start + 0.5, end + 0.5, phone) for start, end, phone in one.labels]
         labels = [(0.0, labels[0][0], "SIL"), *labels, (labels[-1][1], labels[-1][1] + 0.5, "SIL")]
         result.append(Recording(sound, _joined(labels), one.speaker))
     return result
+
+
+def _other(recordings, count, rng):
+    """(count,) float32 of one of the voices, over and over, from anywhere in it."""
+    return np.roll(np.resize(recordings[rng.integers(len(recordings))].sound, count), rng.integers(count))
 
 
 def suite(folder):

@@ -1,5 +1,7 @@
 """Augmentation keeps length and range, is seeded, and leaves silence alone where nothing is added."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from personare.learn.augment import AugmentOptions, degrade, warp_bands
@@ -35,3 +37,21 @@ def test_warping_moves_a_peak_and_keeps_the_shape():
     peaks = {int(warp_bands(rows, np.random.default_rng(seed), options)[0].argmax()) for seed in range(20)}
     assert min(peaks) < 29
     assert max(peaks) > 31
+
+
+def test_babble_mixes_as_many_voices_as_asked_at_the_level_asked():
+    rng = np.random.default_rng(0)
+    voice = rng.normal(0, 0.1, 16000).astype(np.float32)
+    asked = []
+
+    def others():
+        asked.append(len(asked))
+        return np.roll(rng.permutation(voice), 1)
+
+    options = replace(NONE, noise=1, snr_db=(12, 12), babble=1, babble_voices=(5, 5))
+    alone = degrade(voice, others, np.random.default_rng(1), NONE)
+    both = degrade(voice, others, np.random.default_rng(1), options)
+    assert len(asked) == 5
+    # The level is that of the speech before, so what is left is the babble.
+    under_db = 20 * np.log10(np.std(alone) / np.std(both - alone))
+    np.testing.assert_allclose(under_db, 12, atol=0.5)

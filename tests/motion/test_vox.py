@@ -122,6 +122,18 @@ def test_openings_and_the_rest_have_factors_of_their_own():
     assert values[0, ARKIT_52.index("mouthPucker")] == pytest.approx(0.12)
 
 
+def test_rounded_lips_open_less_and_others_as_before():
+    outputs = np.zeros((2, 21), np.float32)
+    outputs[:, len(CURVES) :] = -30
+    outputs[:, CURVE["jawOpen"]] = 0.2
+    outputs[:, CURVE["mouthFunnel"]] = 0.2
+    outputs[:, CURVE["mouthPucker"]] = 0.15, 0.7
+    options = VoxOptions(mel=MelOptions(), frames_before=0, frames_after=0, rounded_opening=0.5, puckering=1.2)
+    values = decode(outputs, options=options)
+    columns = [ARKIT_52.index(name) for name in ("jawOpen", "mouthFunnel", "mouthPucker")]
+    np.testing.assert_allclose(values[:, columns], [[0.2, 0.2, 0.18], [0.1, 0.1, 0.84]], atol=1e-6)
+
+
 def test_smoothing_weighs_neighbours_in_order():
     outputs = np.zeros((4, len(CURVES) + 3), np.float32)
     outputs[1, CURVE["jawOpen"]] = 0.5
