@@ -66,11 +66,11 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
             "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE)}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
 # Found by scripts/vox/tune_gates.py on recordings that were held out.
-SMOOTH = {"smoothing": (0.25, 0.5, 0.25), "smoothing_after": 1}
-SMOOTH_LIVE = {"smoothing": (0.2, 0.35, 0.45), "smoothing_after": 0}
+SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1}
+SMOOTH_LIVE = {"smoothing": (0.25, 0.35, 0.4), "smoothing_after": 0}
 DECODING = {
-    "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-0.9, -1.0, 0.0), **SMOOTH},
-    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-0.9, -1.5, 0.0), **SMOOTH_LIVE},
+    "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
+    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-1.2, -1.5, 0.0), **SMOOTH_LIVE},
 }
 # Lips open as far as those of tracked speakers, and less where they are rounded (benchmarks/tracked_video.py).
 SIZE = {"amplitude": 1.1, "opening": 1.85, "rounded_opening": 0.5, "puckering": 1.3}

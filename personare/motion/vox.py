@@ -26,7 +26,7 @@ _PARTS_LIPS = np.array([name in ("jawOpen", "mouthLowerDown", "mouthUpperUp") fo
 _SMALL_WHERE_ROUND = _PARTS_LIPS | np.array([name == "mouthFunnel" for name in CURVES])
 # mouthPucker where lips begin to count as rounded, and of a wholly rounded u or w; that of r and an open o lies below
 # both, see the table of personare/learn/visemes.py.
-FIRST_PUCKER, FULL_PUCKER = 0.2, 0.6
+FIRST_PUCKER, FULL_PUCKER = 0.3, 0.6
 
 
 @dataclass(frozen=True)
