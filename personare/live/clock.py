@@ -11,7 +11,9 @@ SLEW = 0.003
 _FIRST_SLEW, _SETTLED_S = 0.05, 0.002
 # Sound that pauses for longer than this starts a new schedule: the next frame comes as soon as it is there.
 PAUSE_S = 0.25
-_MARGIN_S = 0.010
+# Frames that are ready this much before they are due come from a source that runs ahead: its pace is not followed.
+AHEAD_S = 0.100
+_MARGIN_S = 0.003
 _WINDOW_S = 4.0
 
 
@@ -27,7 +29,8 @@ class Schedule:
 
     Frame i is due `margin` after the moment at which frames of its kind have been ready at the latest in the past
     seconds, counted along i / fps. A clock of the sound that runs faster or slower than the machine's shows as a drift
-    of those moments and is followed slowly; a hole in the sound moves the schedule at once.
+    of those moments and is followed slowly; a hole in the sound moves the schedule at once. Sound that is delivered
+    faster than it is spoken moves nothing: its frames wait.
 
     Args:
         fps: frames a second.
@@ -54,12 +57,18 @@ class Schedule:
             self._recent.popleft()
         # The latest of the usual: single hiccups of the machine do not move the schedule, drops take care of them.
         wanted = float(np.quantile([o for _, o in self._recent], 0.95)) + self.margin_s
+        if self._anchor - wanted > AHEAD_S:
+            wanted = self._anchor
         self._settled |= len(self._recent) > self.fps and abs(wanted - self._anchor) < _SETTLED_S
         slew = SLEW if self._settled else _FIRST_SLEW
         step = slew * max(0.0, now - self._last) if self._last else 0.0
         self._anchor += float(np.clip(wanted - self._anchor, -step, step))
         self._last = now
         return self._anchor + index / self.fps
+
+    def due(self, time_s):
+        """When, on the clock, the face of that time of the sound is shown; None before the first frame."""
+        return None if self._anchor is None else self._anchor + time_s
 
 
 class Pacer:
@@ -88,6 +97,10 @@ class Pacer:
         for frame in frames:
             self.waiting.append((self._schedule.ready(self._next, now), self._next, frame))
             self._next += 1
+
+    def due(self, time_s):
+        """When, on the clock, the face of that time of the sound is shown; None before the first frame."""
+        return self._schedule.due(time_s)
 
     def pump(self):
         """Show what is due; seconds until the next frame is, or None where none waits."""

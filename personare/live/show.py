@@ -12,6 +12,11 @@ from personare.live.clock import Clock, Pacer
 from personare.motion.performance import Performance
 
 _LONGEST_WAIT_S = 0.05
+# A source that has said nothing for so long is taken to be silent: the face goes to rest, blinks and breathes on.
+IDLE_S = 0.2
+_SILENT_STEP_S = 0.01
+# Frames that wait for their time, seconds; a source that runs further ahead has to wait itself.
+_MOST_AHEAD_S = 4.0
 _MOST_CHUNKS, _MOST_FIGURES = 2000, 100_000
 
 
@@ -70,6 +75,7 @@ class Show:
         self._compute, self._latency = deque(maxlen=_MOST_FIGURES), deque(maxlen=_MOST_FIGURES)
         self._heard_s, self._heard_at = deque(maxlen=_MOST_CHUNKS), deque(maxlen=_MOST_CHUNKS)
         self._heard = 0
+        self._fed_at = self._sound_at = clock.now()
         self._say = lambda text: None
         self._stop = threading.Event()
         self.broken = []
@@ -88,18 +94,25 @@ class Show:
         listener = threading.Thread(target=self._listen, args=(queue,), name="personare-listen", daemon=True)
         listener.start()
         try:
-            ended = False
-            while not (ended and not self.pacer.waiting) and not self._stop.is_set():
+            self._fed_at = self._sound_at = self._clock.now()
+            while not self._stop.is_set():
                 wait = self.pacer.pump()
-                try:
-                    chunk = queue.get(timeout=min(wait, _LONGEST_WAIT_S) if wait is not None else _LONGEST_WAIT_S)
-                except Empty:
+                if len(self.pacer.waiting) > _MOST_AHEAD_S * self.fps:
+                    self._clock.sleep(min(wait or 0.0, _LONGEST_WAIT_S))
                     continue
+                longest = _SILENT_STEP_S if self._idle else _LONGEST_WAIT_S
+                try:
+                    chunk = queue.get(timeout=longest if wait is None else min(wait, longest))
+                except Empty:
+                    chunk = None
                 if chunk is _END:
-                    ended = True
                     self.pacer.add(self._split(self.performance.finish()))
                     self._drain()
-                elif chunk is not None:
+                    break
+                if chunk is None:
+                    self._hear_nothing()
+                else:
+                    self._sound_at = self._clock.now()
                     self.hear(chunk)
         finally:
             self.stop()
@@ -110,7 +123,7 @@ class Show:
 
     def hear(self, samples):
         """Take sound now: compute, and hand the new frames to the pacer."""
-        begin = self._clock.now()
+        begin = self._fed_at = self._clock.now()
         self._heard += len(samples)
         self._heard_s.append(self._heard / self.source.rate_hz)
         self._heard_at.append(begin)
@@ -120,6 +133,24 @@ class Show:
         motion = self.performance.push(samples)
         self._compute.append(1000 * (self._clock.now() - begin))
         self.pacer.add(self._split(motion))
+
+    @property
+    def delay_s(self):
+        """Seconds from sound being spoken to its face being shown, to delay it by; None before the first frame."""
+        due = self.pacer.due(self._heard / self.source.rate_hz)
+        return None if due is None else max(0.0, due - self._fed_at)
+
+    @property
+    def _idle(self):
+        """Whether a source that should speak has been silent for long."""
+        return self.source.live and self._clock.now() - self._sound_at > IDLE_S
+
+    def _hear_nothing(self):
+        """Silence for as long as nothing has come, so that the face rests instead of stopping in mid-word."""
+        if self._idle:
+            missing = int((self._clock.now() - self._fed_at) * self.source.rate_hz)
+            if missing >= _SILENT_STEP_S * self.source.rate_hz:
+                self.hear(np.zeros(missing, np.float32))
 
     def stop(self):
         """End the performance."""
@@ -137,6 +168,8 @@ class Show:
                 if self._stop.is_set():
                     return
                 queue.put(chunk)
+        except Exception as error:  # what is left of the performance ends in order
+            self._say(f"{type(self.source).__name__} failed: {error}")
         finally:
             queue.put(_END)
 
@@ -151,7 +184,9 @@ class Show:
         now = self._clock.now()
         chunk = bisect_left(self._heard_s, index / self.fps)
         if chunk < len(self._heard_at):
-            self._latency.append(1000 * (now - self._heard_at[chunk]))
+            # Sound of this time was spoken before the end of the piece it came in.
+            before_s = self._heard_s[chunk] - index / self.fps
+            self._latency.append(1000 * (now - self._heard_at[chunk] + before_s))
         for sink in list(self.sinks):
             try:
                 sink.send(index, motion)
