@@ -1,0 +1,86 @@
+"""Weights of TensorFlow: all three layouts give the same arrays; damaged and hostile files give one error."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from personare.errors import InputError
+from personare.files.tensorflow import Variables
+
+_spec = importlib.util.spec_from_file_location("graphs", Path(__file__).parents[1] / "graphs.py")
+graphs = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(graphs)
+
+
+@pytest.fixture
+def arrays(rng):
+    return {name: rng.normal(size=shape).astype(np.float32)
+            for name, shape in (("layer_1/weights", (5, 3)), ("layer_1/bias", (3,)), ("layer_2/weights", (2, 2, 2)))}
+
+
+def written(folder, arrays, layout):
+    if layout == "checkpoint":
+        index, data = graphs.checkpoint(arrays)
+        (folder / "best.index").write_bytes(index)
+        (folder / "best.data-00000-of-00001").write_bytes(data)
+        return folder / "best.index"
+    path = folder / ("graph.pb" if layout == "frozen" else "graph.pbmm")
+    path.write_bytes(getattr(graphs, layout)(arrays))
+    return path
+
+
+@pytest.mark.parametrize("layout", ["frozen", "mapped", "checkpoint"])
+def test_what_is_in_a_file_comes_out(tmp_path, arrays, layout):
+    found = Variables(written(tmp_path, arrays, layout))
+    assert found.shapes == {name: array.shape for name, array in arrays.items()}
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found.array(name), array)
+    with pytest.raises(InputError, match="expected a tensor named other"):
+        found.array("other")
+
+
+def test_a_checkpoint_has_three_names(tmp_path, arrays):
+    written(tmp_path, arrays, "checkpoint")
+    for path in (tmp_path, tmp_path / "best", tmp_path / "best.index"):
+        np.testing.assert_array_equal(Variables(path).array("layer_1/bias"), arrays["layer_1/bias"])
+    (tmp_path / "best.data-00000-of-00001").unlink()
+    with pytest.raises(InputError, match="No such file"):
+        Variables(tmp_path)
+
+
+def test_repeated_numbers_and_promises(tmp_path):
+    def constant(shape, values):
+        tensor = graphs.field(1, 1) + graphs.field(2, b"".join(graphs.field(2, graphs.field(1, n)) for n in shape))
+        tensor += graphs.field(5, np.asarray(values, "<f4").tobytes())
+        return graphs.field(1, graphs.field(1, "a") + graphs.field(2, "Const")
+                            + graphs.attribute("value", graphs.field(8, tensor)))
+
+    (tmp_path / "a.pb").write_bytes(constant((2, 3), [1, 2]))
+    np.testing.assert_array_equal(Variables(tmp_path / "a.pb").array("a"), [[1, 2, 2], [2, 2, 2]])
+    for shape in ((2**30, 2**20), (2**25,)):
+        (tmp_path / "a.pb").write_bytes(constant(shape, [1.0]))
+        with pytest.raises(InputError, match="expected a frozen graph or a checkpoint of TensorFlow, got"):
+            Variables(tmp_path / "a.pb").array("a")
+
+
+@pytest.mark.parametrize("layout", ["frozen", "mapped", "checkpoint"])
+def test_flipped_bytes_give_arrays_or_one_error(tmp_path, arrays, rng, layout):
+    path = written(tmp_path, arrays, layout)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(300):
+        broken = bytearray(whole)
+        for at in rng.integers(0, len(whole), rng.integers(1, 5)):
+            broken[at] = rng.integers(0, 256)
+        if rng.random() < 0.3:
+            del broken[rng.integers(0, len(broken)) :]
+        path.write_bytes(broken)
+        try:
+            found = Variables(path)
+            for name in found.shapes:
+                assert found.array(name).size <= 2**22
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 50
