@@ -59,6 +59,8 @@ TABLES = {
                    front_end="personare.audio.front_ends:lpc"),
         "phones": Row("personare.audio.phones:phones", "posteriors of 42 phones of many languages",
                       front_end="personare.audio.front_ends:phones"),
+        "deepspeech": Row("personare.audio.deepspeech:deepspeech", "DeepSpeech's 29 letters; your copy of a release",
+                          front_end="personare.audio.front_ends:deepspeech"),
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),

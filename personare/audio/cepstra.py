@@ -170,7 +170,7 @@ def cepstra(samples, kind=SPEECH_FEATURES, *, scale=1.0):
 
     Source:
         J. Lyons, python_speech_features 0.6 (MIT); TensorFlow 1.15, core/kernels/mfcc*.cc, as described. Checked in
-        tests/parity/test_cepstra.py (1e-9 and 1e-5).
+        tests/parity/test_deepspeech.py (1e-9 and 2e-5).
     """
     stream = CepstraStream(kind, scale=scale)
     rows = stream.push(samples)

@@ -3,7 +3,7 @@
 The weights are the user's own copy: a frozen graph (output_graph.pb, or .pbmm) or a checkpoint of release 0.1 (two
 directions, what Neural Voice Puppetry and VOCA saw) or 0.2 to 0.9 (one direction, what style_avatar saw). They are
 read without TensorFlow and run in NumPy; which of the two a file holds is told by the names in it. Where there is no
-such file the front end `phones` stands in: docs/audio/deepspeech.md.
+such file the front end `phones` stands in: docs/audio/deepspeech.md, which also says what was checked.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ import numpy as np
 from personare.audio.cepstra import RATE_HZ, SPEECH_FEATURES_26, TENSORFLOW, CepstraStream, cepstra
 from personare.audio.mel import row_count
 from personare.audio.resampling import resample
-from personare.errors import InputError
+from personare.errors import AssetError, InputError
 from personare.types import Features
 
 ROWS_HZ, CONTEXT, CEPSTRA, LETTERS = 50.0, 9, 26, 29
@@ -148,6 +148,32 @@ def open_deepspeech(path):
                      remedy="give output_graph.pb of a release; .tflite and .scorer files are others")
 
 
+def graph_path():
+    """Path of the user's copy: the only network in the folder models/deepspeech of personare's home.
+
+    Raises:
+        AssetError: there is none, or more than one.
+    """
+    from personare.assets import user_path
+
+    folder = user_path("models", "deepspeech")
+    found = sorted(path for end in ("*.pb", "*.pbmm", "*.index") for path in folder.glob(end))
+    if len(found) != 1:
+        raise AssetError(f"{folder}: expected one of output_graph.pb, .pbmm or a checkpoint there, got {len(found)}; put "
+                         "the one that is meant there, or give path")
+    return found[0]
+
+
+def hash_of(path):
+    """Hex sha256 that tells one network from others: of a graph, or of a checkpoint's index, which has the sums of all
+    its numbers in it.
+    """
+    from personare.files.tensorflow import index_of
+    from personare.store import sha256
+
+    return sha256(index_of(Path(path)) or path)
+
+
 def _network(variables, layers, cells, forget):
     read = {n: tuple(variables.array(name).astype(np.float32) for name in pair) for n, pair in layers.items()}
     opened = []
@@ -267,6 +293,31 @@ class DeepSpeechStream:
             return logits
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)
+
+
+class SparseStream:
+    """Every k-th row of another stream, from the first on.
+
+    Args:
+        stream: with push and finish.
+        step: k.
+    """
+
+    def __init__(self, stream, step):
+        self._stream, self._step, self._skip = stream, step, 0
+
+    def push(self, samples):
+        """Take (n,) float32 samples, give those of its rows that stay."""
+        return self._kept(self._stream.push(samples))
+
+    def finish(self):
+        """Those of the remaining rows that stay."""
+        return self._kept(self._stream.finish())
+
+    def _kept(self, rows):
+        kept = rows[self._skip :: self._step]
+        self._skip = (self._skip - len(rows)) % self._step
+        return kept
 
 
 def _sigmoid(x):

@@ -15,7 +15,7 @@ from personare.audio.lpc import IMAGE_COLUMNS, IMAGE_S, LpcOptions, LpcStream, p
 from personare.audio.mel import LogMelStream, MelOptions, row_count
 from personare.audio.mfcc import MfccOptions, MfccStream
 from personare.audio.pcen import PcenOptions, PcenStream
-from personare.errors import InputError
+from personare.errors import AssetError, InputError
 from personare.types import Audio, Features
 
 # Sound for the rows of silence: longer than the memory of any front end here.
@@ -59,7 +59,7 @@ def open_front_end(name, **options):
     """A front end by its name.
 
     Args:
-        name: mel, mfcc, pcen, lpc, phones, or another of `personare list` that has one.
+        name: mel, mfcc, pcen, lpc, phones, deepspeech, or another of `personare list` that has one.
         options: settings of it, see its page under docs/audio; those of an options class may be given as a dict.
 
     Returns:
@@ -132,6 +132,32 @@ def phones(*, path=None):
     return FrontEnd("phones", {} if path is None else {"path": str(path)}, settings.rate_hz,
                     settings.mel.sample_rate_hz, len(settings.names), settings.look_ahead_s,
                     lambda: PhoneStream(network))
+
+
+def deepspeech(*, path=None, sha256="", probabilities=False, rate_hz=50.0):
+    """DeepSpeech's 29 letters, by the user's copy of a released network.
+
+    Args:
+        path: see deepspeech.open_deepspeech; None for the one in personare's home, see deepspeech.graph_path.
+        sha256: of the network that is meant; "" for any.
+        probabilities: shares that sum to 1 and not the logits.
+        rate_hz: 50, or 50 over a whole number: 25 is every other row.
+    """
+    from personare.audio import deepspeech as letters
+
+    step = letters.ROWS_HZ / rate_hz if isinstance(rate_hz, int | float) and rate_hz > 0 else 0.5
+    if step < 1 or step != int(step):
+        raise InputError("rate_hz", expected="50 over a whole number, such as 25", got=repr(rate_hz), remedy="use 25")
+    used = path or letters.graph_path()
+    network = letters.open_deepspeech(used)
+    found = letters.hash_of(used)
+    if sha256 and found != sha256:
+        raise AssetError(f"{used}: another DeepSpeech than the one that was meant (sha256 {found[:12]}, not "
+                         f"{sha256[:12]}); put that one there")
+    options = {"sha256": found, "probabilities": probabilities, "rate_hz": float(rate_hz)}
+    return FrontEnd("deepspeech", options | ({"path": str(path)} if path else {}), float(rate_hz), letters.RATE_HZ,
+                    letters.LETTERS, network.look_ahead_s, lambda: letters.SparseStream(
+                        letters.DeepSpeechStream(network, probabilities=probabilities), int(step)))
 
 
 def lpc(*, image_hz=0.0, **options):

@@ -61,7 +61,7 @@ class Variables:
         return self._guarded(lambda: self._read(*self._places[name]))
 
     def _found(self):
-        if index := _index_of(self.path):
+        if index := index_of(self.path):
             return _checkpoint(index)
         content = _mapped(self.path)
         regions = _regions(content)
@@ -202,7 +202,7 @@ def _regions(content):
     return found or None
 
 
-def _index_of(path):
+def index_of(path):
     """Path of a checkpoint's index, or None where the path is no checkpoint."""
     if path.is_dir():
         indices = sorted(path.glob("*.index"))
