@@ -43,7 +43,8 @@ def mapped(arrays):
     content, entries, nodes = bytearray(), [], []
 
     def region(name, piece):
-        entries.append(field(1, field(1, len(content)) + field(2, f"memmapped_package://{name}") + field(3, len(piece))))
+        place = field(1, len(content)) + field(2, f"memmapped_package://{name}") + field(3, len(piece))
+        entries.append(field(1, place))
         content.extend(piece)
 
     for i, (name, array) in enumerate(arrays.items()):

@@ -159,8 +159,8 @@ def graph_path():
     folder = user_path("models", "deepspeech")
     found = sorted(path for end in ("*.pb", "*.pbmm", "*.index") for path in folder.glob(end))
     if len(found) != 1:
-        raise AssetError(f"{folder}: expected one of output_graph.pb, .pbmm or a checkpoint there, got {len(found)}; put "
-                         "the one that is meant there, or give path")
+        raise AssetError(f"{folder}: expected one of output_graph.pb, .pbmm or a checkpoint there, got {len(found)}; "
+                         "put the one that is meant there, or give path")
     return found[0]
 
 

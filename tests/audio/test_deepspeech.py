@@ -69,8 +69,10 @@ def plain_logits(sound, release):
     for n in (1, 2, 3):
         x = np.minimum(np.maximum(dense(x, n), 0), 20)
     if first:
-        parts = [plain_lstm(x[::way], *(arrays[f"{FIRST.format(name)}/{part}"] for part in ("kernel", "bias")), 1.0)[::way]
-                 for name, way in (("fw", 1), ("bw", -1))]
+        parts = []
+        for name, way in (("fw", 1), ("bw", -1)):
+            cell = (arrays[f"{FIRST.format(name)}/{part}"] for part in ("kernel", "bias"))
+            parts.append(plain_lstm(x[::way], *cell, 1.0)[::way])
         x = np.concatenate(parts, axis=1)
     else:
         x = plain_lstm(x, arrays[f"{LATER}/kernel"], arrays[f"{LATER}/bias"], 0.0)
@@ -141,7 +143,7 @@ def test_the_network_of_the_home_folder_is_taken_and_another_refused(tmp_path, m
     monkeypatch.setenv("PERSONARE_HOME", str(tmp_path))
     folder = tmp_path / "models" / "deepspeech"
     folder.mkdir(parents=True)
-    with pytest.raises(AssetError, match="expected one of output_graph.pb, .pbmm or a checkpoint there, got 0"):
+    with pytest.raises(AssetError, match=r"expected one of output_graph\.pb, \.pbmm or a checkpoint there, got 0"):
         open_front_end("deepspeech")
     (folder / "best.index").write_bytes(graphs.checkpoint(arrays_of("0.6"))[0])
     (folder / "best.data-00000-of-00001").write_bytes(graphs.checkpoint(arrays_of("0.6"))[1])
@@ -158,7 +160,7 @@ def test_other_files_and_options_are_refused(tmp_path):
         open_deepspeech(tmp_path / "a.pb")
     arrays = arrays_of("0.6")
     (tmp_path / "a.pb").write_bytes(graphs.frozen({name: arrays[name] for name in list(arrays)[:4]}))
-    with pytest.raises(InputError, match="the variables of DeepSpeech 0.1 or 0.2 to 0.9, got 4 others"):
+    with pytest.raises(InputError, match=r"the variables of DeepSpeech 0\.1 or 0\.2 to 0\.9, got 4 others"):
         open_deepspeech(tmp_path / "a.pb")
     arrays["layer_5/weights"] = arrays["layer_5/weights"][:-1]
     (tmp_path / "a.pb").write_bytes(graphs.frozen(arrays))

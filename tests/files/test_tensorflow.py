@@ -68,7 +68,7 @@ def test_repeated_numbers_and_promises(tmp_path):
 @pytest.mark.parametrize("layout", ["frozen", "mapped", "checkpoint"])
 def test_flipped_bytes_give_arrays_or_one_error(tmp_path, arrays, rng, layout):
     path = written(tmp_path, arrays, layout)
-    whole, refused = path.read_bytes(), 0
+    whole, said = path.read_bytes(), []
     for _ in range(300):
         broken = bytearray(whole)
         for at in rng.integers(0, len(whole), rng.integers(1, 5)):
@@ -81,6 +81,6 @@ def test_flipped_bytes_give_arrays_or_one_error(tmp_path, arrays, rng, layout):
             for name in found.shapes:
                 assert found.array(name).size <= 2**22
         except InputError as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert refused > 50
+            said.append(str(error))
+    assert len(said) > 50
+    assert not [text for text in said if "\n" in text]
