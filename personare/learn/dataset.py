@@ -126,12 +126,12 @@ def open_dataset(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(folder, expected="a folder of clips", got="a file" if folder.exists() else "nothing there",
-                         remedy="make one with personare data import")
+                         remedy="make one, see docs/learn.md")
     found = [_in_folder(inner) for inner in sorted(folder.iterdir()) if (inner / "motion.npz").is_file()]
     found += [_flat(take) for take in sorted(folder.glob("*.npz")) if npz.fits(take)]
     if not found:
         raise InputError(folder, expected="clips: folders with audio.flac and motion.npz", got="none",
-                         remedy="make them with personare data import, see docs/learn.md")
+                         remedy="write them as docs/learn.md says")
     clips = tuple(sorted(found, key=lambda clip: clip.name))
     for clip in clips:
         _check_clip(clip)

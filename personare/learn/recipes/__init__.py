@@ -142,4 +142,4 @@ def options_of(kind, given):
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise InputError("option", expected=f"values of {kind.__name__}", got=str(error),
-                         remedy="see personare learn --help and docs/learn.md") from error
+                         remedy="see the docstring of its options") from error
