@@ -56,5 +56,5 @@ def test_what_is_wrong_is_said_with_the_clip(folder, tmp_path, rng):
     (folder / "two" / "meta.json").write_text('{"speeker": "x"}')
     with pytest.raises(InputError, match="two"):
         open_dataset(folder)
-    with pytest.raises(InputError, match="docs/learn.md"):
+    with pytest.raises(InputError, match=r"docs/learn\.md"):
         open_dataset(tmp_path)

@@ -11,9 +11,9 @@ from personare.types import Audio
 
 SPACE = Space("three", ("a", "b", "c"))
 PLANS = {
-    "mel 60 to 30": {"rate": 60, "hz": 30, "before": 3, "after": 2, "reach": (0, 0), "padding": "silence", "edges": "run"},
-    "filtered, clamped": {"rate": 50, "hz": 25, "before": 4, "after": 4, "reach": (3, 4), "padding": "zero", "edges": "clamp"},
-    "edge": {"rate": 100, "hz": 30, "before": 0, "after": 5, "reach": (1, 0), "padding": "edge", "edges": "run"},
+    "mel 60 to 30": (60, 30, 3, 2, (0, 0), "silence", "run"),
+    "filtered, clamped": (50, 25, 4, 4, (3, 4), "zero", "clamp"),
+    "edge": (100, 30, 0, 5, (1, 0), "edge", "run"),
 }
 
 
@@ -51,7 +51,7 @@ def plain(plan, sound, fps_count):
 
 @pytest.mark.parametrize("name", PLANS)
 def test_any_pieces_give_what_a_plain_loop_gives(name, rng):
-    plan = plan_of(**PLANS[name])
+    plan = plan_of(*PLANS[name])
     sound = (0.1 * rng.standard_normal(17000)).astype(np.float32)
     takes = []
     for cuts in ([], np.sort(rng.integers(0, len(sound), 50))):
@@ -68,7 +68,7 @@ def test_any_pieces_give_what_a_plain_loop_gives(name, rng):
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("fps", [24.0, 30.0])
 def test_no_frame_moves_before_the_look_ahead_reaches_what_changed(name, fps, rng):
-    plan = plan_of(**PLANS[name])
+    plan = plan_of(*PLANS[name])
     sound = (0.1 * rng.standard_normal(17000)).astype(np.float32)
     changed = sound.copy()
     changed[9600:] = 0.5 * rng.standard_normal(len(sound) - 9600)
