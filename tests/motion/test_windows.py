@@ -82,7 +82,7 @@ def test_no_frame_moves_before_the_look_ahead_reaches_what_changed(name, fps, rn
 
 
 def test_nothing_is_taken_after_the_end():
-    session = WindowSession(plan_of(**PLANS["edge"]))
+    session = WindowSession(plan_of(*PLANS["edge"]))
     assert len(session.finish()) == 1
     with pytest.raises(InputError, match="new session"):
         session.push(np.zeros(10, np.float32))
