@@ -67,6 +67,8 @@ TABLES = {
         "vox-live": Row("personare.motion.vox:open_live", "the same with 38 ms of look-ahead"),
         "vox-small": Row("personare.motion.vox:open_small", "the same at 1 MB"),
         "vox-small-live": Row("personare.motion.vox:open_small_live", "1 MB and 38 ms of look-ahead"),
+        "puppetry": Row("personare.motion.puppetry:open_puppetry", "Neural Voice Puppetry; your copy of its "
+                        "checkpoint, see convert"),
     },
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "

@@ -7,7 +7,7 @@ import typer
 
 from personare.cli.apps import app
 from personare.cli.options import FaceName, JsonProgress, Quiet, Size, parse_size, same_file
-from personare.errors import InputError
+from personare.errors import InputError, MissingExtra
 from personare.progress import Mode, Report
 
 
@@ -16,7 +16,8 @@ from personare.progress import Mode, Report
 def convert(
     source: Annotated[list[str], typer.Argument(help="A take: file or folder of any format that can be read. Or a face "
                                                 "to turn into one file: its path, with its kind before it where files "
-                                                "alone do not tell.")],
+                                                "alone do not tell. Or a released checkpoint (.pth, .safetensors) to "
+                                                "make a bundle of.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Columns of the result, such as arkit-52, oculus-15, "
                                     "vrm1; see docs/spaces.md. Default: those of the take, or of --face.")] = "",
@@ -32,6 +33,9 @@ def convert(
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
 
+    if len(source) == 1 and Path(source[0]).suffix.lower() in (".pth", ".safetensors"):
+        _convert_checkpoint(source[0], output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
+        return
     format, pixels = registry.format_of(output), parse_size(size)
     kind, model = _face_to_convert(source)
     for path in (*source, sound):
@@ -52,6 +56,21 @@ def convert(
             api.save(motion, output, audio=sound, face=face, format=format, size=pixels,
                      progress=report.stage(f"write {format}"))
         report.wrote([output])
+
+
+def _convert_checkpoint(path, folder, report):
+    """Make a bundle of a checkpoint.
+
+    Raises:
+        MissingExtra: torch is not installed.
+    """
+    try:
+        from personare.learn.convert import convert_checkpoint
+    except ModuleNotFoundError as error:
+        raise MissingExtra("converting a checkpoint", package=error.name, extra="learn") from error
+    with report.file(path):
+        convert_checkpoint(path, folder)
+        report.wrote([folder])
 
 
 def _face_to_convert(source):

@@ -6,7 +6,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch, an optional install")
 safetensors = pytest.importorskip("safetensors.numpy", reason="needs safetensors, an optional install")
 
+from personare.learn.convert import convert_checkpoint, convert_person  # noqa: E402
 from personare.learn.nets.puppetry import puppetry_of  # noqa: E402
+from personare.motion.puppetry import code_space, fit_mapping, open_puppetry  # noqa: E402
+from personare.spaces import NVP_76  # noqa: E402
+from personare.types import Motion  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +54,37 @@ def test_expressions_of_two_of_its_people(fixtures, network, published, person):
         expressions, codes = network(windows[torch.from_numpy(frames)], torch.full((32,), person))
     np.testing.assert_allclose(codes, published["greta_audio_expressions"][:32], atol=1e-6)
     np.testing.assert_allclose(expressions, published[f"greta_identity{person}_first32"], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def bundles(fixtures, tmp_path_factory):
+    pytest.importorskip("onnx", reason="needs onnx, an optional install")
+    folder, path = tmp_path_factory.mktemp("bundles"), fixtures / "nvp_audio2expression_netG.safetensors"
+    convert_checkpoint(path, folder / "codes")
+    convert_person(path, folder / "person", 5)
+    return folder
+
+
+@pytest.mark.parametrize("clip", ["greta", "trump"])
+def test_the_bundle_gives_the_published_audio_expressions(fixtures, bundles, published, clip):
+    windows = np.load(fixtures / f"nvp_{clip}_features.npz")["features"]
+    found = open_puppetry(bundles / "codes").values_of(windows)
+    np.testing.assert_allclose(found, published[f"{clip}_audio_expressions"], atol=1e-6)
+
+
+def test_a_mapped_bundle_gives_the_published_expressions(fixtures, bundles, published):
+    windows = np.load(fixtures / "nvp_greta_features.npz")["features"]
+    found = open_puppetry(bundles / "person").values_of(windows)[:32]
+    np.testing.assert_allclose(found, published["greta_identity5_first32"], atol=1e-5)
+
+
+def test_the_solved_mapping_explains_more_of_unseen_frames_than_the_original_s(fixtures, bundles):
+    windows = np.load(fixtures / "nvp_trump_features.npz")["features"]
+    tracked = np.load(fixtures / "nvp_trump_expressions.npz")["expressions"]
+    codes = open_puppetry(bundles / "codes").values_of(windows)
+    count = int(0.8 * len(codes))
+    mapping = fit_mapping([(Motion(codes[:count], 25.0, code_space()), Motion(tracked[:count], 25.0, NVP_76))])
+    error = np.mean((codes[count:] @ mapping.weight.T + mapping.intercept - tracked[count:]) ** 2)
+    share = 1 - error / np.mean((tracked[:count].mean(axis=0) - tracked[count:]) ** 2)
+    # Least squares without an intercept on the same codes: .229.
+    assert share > 0.229

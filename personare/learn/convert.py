@@ -1,0 +1,149 @@
+"""Checkpoints that others released -> bundles to run."""
+
+import io
+import pickle
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from personare.errors import InputError
+from personare.learn.export import OPSET
+from personare.learn.nets.puppetry import CODE_SCALE, puppetry_of
+from personare.motion.puppetry import FILTER, FPS, Mapping, code_space, with_mapping
+from personare.motion.windows import GRAPH
+from personare.store import write_bundle
+
+SUFFIXES = (".pth", ".safetensors")
+_LETTERS = 29
+_LICENCE = "that of the checkpoint; Neural Voice Puppetry's own is CC BY-NC-SA 3.0, for non-commercial research"
+
+
+def convert_checkpoint(path, folder):
+    """Make a bundle of a checkpoint; which network it is of is told by the names in it.
+
+    Args:
+        path: .pth (read with weights_only: nothing in it is run) or .safetensors of an Audio2ExpressionNet, the
+            latest_netG.pth of Neural Voice Puppetry's release.
+        folder: where to.
+
+    Returns:
+        store.Bundle.
+
+    Raises:
+        InputError: missing, damaged, or of another network.
+    """
+    tensors = read_tensors(path)
+    if not {"mapping", "convNet.0.weight", "attentionNet.0.bias"} <= set(tensors):
+        raise InputError(path, expected="a checkpoint of Audio2ExpressionNet (Neural Voice Puppetry)",
+                         got=f"{len(tensors)} tensors such as {', '.join(list(tensors)[:3])}"[:120],
+                         remedy="give its latest_netG.pth")
+    return puppetry_bundle(puppetry_of(tensors), folder, source=Path(path).name)
+
+
+def read_tensors(path):
+    """dict of name -> tensor of a .pth or .safetensors file.
+
+    Raises:
+        InputError: missing, damaged, or with anything in it that is no data.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if Path(path).suffix.lower() == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError,
+            AttributeError, IndexError) as error:
+        raise InputError(path, expected="weights, as .safetensors or as .pth of torch",
+                         got=" ".join(str(error).split())[:120] or type(error).__name__,
+                         remedy="check the path, or get it again from its owners") from error
+    if not isinstance(found, dict):
+        raise InputError(path, expected="a dict of weights", got=type(found).__name__, remedy="give a state dict")
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def puppetry_bundle(network, folder, *, source):
+    """Write a bundle that gives audio expressions, at 25 frames a second.
+
+    Args:
+        network: learn.nets.puppetry.Puppetry for DeepSpeech's letters.
+        folder: where to.
+        source: what the weights are of, for the card.
+
+    Raises:
+        InputError: a network for another front end.
+    """
+    config = network.config
+    if config.row_width != _LETTERS:
+        raise InputError("network", expected="one for DeepSpeech's 29 letters", got=f"{config.row_width} columns",
+                         remedy="write its bundle with write_bundle, naming its own front end")
+    rows = torch.zeros(2, config.window, config.row_width)
+    slots = torch.zeros(2, config.slots, config.codes)
+    before = config.window // 2
+    space = code_space(config.codes)
+    return write_bundle(
+        folder,
+        card={"name": "puppetry", "method": "puppetry", "summary": "audio expressions of Neural Voice Puppetry",
+              "licence": _LICENCE, "sources": [{"name": source, "licence": _LICENCE, "use": "weights"}],
+              "config": {"front_end": "deepspeech", "front_end_options": {"rate_hz": FPS}, "frame_hz": FPS,
+                         "rows_before": before, "rows_after": config.window - before - 1, "padding": "zero",
+                         "space": space.name, "space_columns": space.columns,
+                         "own": {"slots_before": config.slots_before, "slots_after": config.slots_after}}},
+        files={GRAPH: _graph(network, "codes", rows, "rows"), FILTER: _graph(network, "filtered", slots, "codes")})
+
+
+def person_mapping(network, person):
+    """The Mapping of one of a network's own people.
+
+    Args:
+        network: learn.nets.puppetry.Puppetry.
+        person: number, from 0.
+
+    Raises:
+        InputError: no such person.
+    """
+    from personare.spaces import Space, numbered, space_named
+
+    people, outputs = network.mapping.shape[1:3]
+    if not 0 <= person < people:
+        raise InputError("person", expected=f"0..{people - 1}", got=repr(person), remedy="choose one of those")
+    target = space_named("nvp-76") if outputs == 76 else Space(f"puppetry-{outputs}", numbered("exp", outputs))
+    weight = CODE_SCALE * network.mapping[0, person].detach().numpy()
+    return Mapping(target, weight, np.zeros(outputs, np.float32))
+
+
+def convert_person(path, folder, person):
+    """Make a bundle that speaks as one of the checkpoint's own people; see convert_checkpoint and person_mapping."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as between:
+        convert_checkpoint(path, between)
+        return with_mapping(between, folder, person_mapping(puppetry_of(read_tensors(path)), person))
+
+
+class _Part(nn.Module):
+    """One method of a network as a module, for export."""
+
+    def __init__(self, network, name):
+        super().__init__()
+        self.network, self.name = network, name
+
+    def forward(self, x):
+        """What the method gives."""
+        return getattr(self.network, self.name)(x)
+
+
+def _graph(network, name, example, taken):
+    """Bytes of an ONNX graph of one method; the first axis is free."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The tracing exporter is deprecated, and the only one that needs no further package.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(_Part(network, name).eval(), (example,), file, opset_version=OPSET, dynamo=False,
+                          input_names=[taken], output_names=["values"],
+                          dynamic_axes={taken: {0: "t"}, "values": {0: "t"}})
+    return file.getvalue()
