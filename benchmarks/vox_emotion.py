@@ -12,7 +12,7 @@ from pathlib import Path
 from vox_robustness import FPS, RATE_HZ, recordings
 
 import personare
-from personare.metrics import Utterance, phonelip
+from personare.metrics.phonelip import Utterance, phonelip
 from personare.motion.expressions import EMOTIONS
 from personare.motion.layers import STILL, LayerStream
 from personare.types import Audio

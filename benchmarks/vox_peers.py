@@ -28,7 +28,7 @@ from vox import loud_motion, shut_motion
 from vox_robustness import RATE_HZ, recordings
 
 import personare
-from personare.metrics import Utterance, phonelip
+from personare.metrics.phonelip import Utterance, phonelip
 from personare.motion.poses import POSES
 from personare.spaces import ARKIT_52
 from personare.types import Audio, Motion

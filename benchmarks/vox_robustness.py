@@ -22,7 +22,7 @@ from tracked_video import best_correlation, level
 import personare
 from personare.audio.load import load
 from personare.audio.resampling import resample
-from personare.metrics import Utterance, phonelip, read_labels
+from personare.metrics.phonelip import Utterance, phonelip, read_labels
 from personare.motion.mouth import measures_cm
 from personare.types import Audio
 

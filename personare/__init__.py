@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 
 # Public names and where they live; each is imported on first use, so `import personare` stays instant.
 _HOMES = {
-    "personare.api": ("load", "open_stream", "animate", "convert_face", "evaluate", "open_face", "read_motion",
-                      "render", "save", "save_face", "sheet"),
+    "personare.api": ("load", "open_stream", "animate", "compare", "convert_face", "diversity", "evaluate", "open_face",
+                      "read_motion", "render", "save", "save_face", "sheet"),
     "personare.motion.emotion": ("Emotion",),
     "personare.motion.layers": ("Layers", "STILL"),
     "personare.transfer": ("convert", "rig"),

@@ -267,7 +267,7 @@ def read_motion(path):
 
 
 def evaluate(index, *, labels=None, root=None, model="vox", predictions=None, fps=60.0, progress=None):
-    """Score lips against phone labels of real speech (PhoneLip, see personare.metrics).
+    """Score lips against phone labels of real speech (PhoneLip, see personare.metrics.phonelip).
 
     Args:
         index: csv file with the columns id, audio, speaker.
@@ -279,14 +279,14 @@ def evaluate(index, *, labels=None, root=None, model="vox", predictions=None, fp
         progress: called with (files done, files in total).
 
     Returns:
-        dict of figures, see personare.metrics.phonelip.
+        dict of figures, see personare.metrics.phonelip.phonelip.
 
     Raises:
         InputError: a file is missing or not of that form.
     """
     import csv
 
-    from personare.metrics import Utterance, phonelip, read_labels
+    from personare.metrics.phonelip import Utterance, phonelip, read_labels
 
     index = Path(index)
     try:
@@ -309,6 +309,61 @@ def evaluate(index, *, labels=None, root=None, model="vox", predictions=None, fp
         if progress:
             progress(done + 1, len(names))
     return phonelip(utterances)
+
+
+def compare(predicted, truth, *, audio=None, face=None, lips=None, progress=None):
+    """Figures of predicted motion against real takes, see docs/evaluate.md.
+
+    Args:
+        predicted, truth: Motions, files, or folders of files of the same names.
+        audio: sound of the take, or folder of sounds, for the agreement of blinks with accents; None for none.
+        face: name, file or Face whose vertices are compared; None for curves and mouth alone.
+        lips: text file of the vertex numbers of its lips, where its shapes do not tell.
+        progress: called with (takes done, takes in total).
+
+    Returns:
+        dict of figures, see personare.metrics.motion.compare.
+
+    Raises:
+        InputError: takes that do not belong together, or a file that is not what it should be.
+    """
+    from personare.metrics import motion as metric
+    from personare.metrics.takes import matched, read_vertices, sound_of
+
+    if isinstance(truth, Motion):
+        takes = [("take", predicted, truth)]
+    else:
+        takes = matched(predicted, truth)
+    pairs = []
+    for done, (name, ours, theirs) in enumerate(takes):
+        sound = sound_of(audio, name)
+        ours, theirs = (take if isinstance(take, Motion) else read_motion(take) for take in (ours, theirs))
+        pairs.append(metric.paired(ours, theirs, accents_s=None if sound is None else metric.accents_s(load(sound))))
+        if progress:
+            progress(done + 1, len(takes))
+    return metric.compare(pairs, face=None if face is None else open_face(face),
+                          lips=None if lips is None else read_vertices(lips))
+
+
+def diversity(predictions, *, face="sona"):
+    """How far several predictions for one sound are apart: mean distance of the vertices of every two, in mm.
+
+    Args:
+        predictions: Motions or files, two or more, in the face's space.
+        face: name, file or Face.
+
+    Returns:
+        dict of one figure.
+
+    Raises:
+        InputError: fewer than two, or motion of another space.
+    """
+    from personare.metrics.vertices import diversity as spread
+
+    face = open_face(face)
+    motions = [one if isinstance(one, Motion) else read_motion(one) for one in predictions]
+    count = min(len(motion) for motion in motions) if motions else 0
+    return {"diversity_mm": spread([face.mesh(one.frames(0, count)).vertices * 1000.0 for one in motions])}
 
 
 def _prediction(folder, name):

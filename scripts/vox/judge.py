@@ -7,7 +7,7 @@ import numpy as np
 
 from personare.learn.augment import AugmentOptions, degrade
 from personare.learn.phones import PHONES, to_arpabet
-from personare.metrics import Utterance, phonelip, read_labels
+from personare.metrics.phonelip import Utterance, phonelip, read_labels
 from personare.motion.vox import decode
 from personare.types import Motion
 
@@ -88,7 +88,7 @@ def figures(recordings, outputs, options, *, fps=FRAME_HZ):
         fps: 60, or a whole fraction of it.
 
     Returns:
-        dict, see personare.metrics.phonelip.
+        dict, see personare.metrics.phonelip.phonelip.
     """
     step = FRAME_HZ // int(fps)
     motions = (Motion(decode(output, options=options)[::step], fps, "arkit-52") for output in outputs)

@@ -92,7 +92,7 @@ def test_phones_of_real_speech_are_named(network, shared):
     """At least half of the labelled middles of phones, of 42 classes; a guess of the most frequent gives a tenth."""
     from personare.audio.load import load
     from personare.learn.phones import to_arpabet
-    from personare.metrics import read_labels
+    from personare.metrics.phonelip import read_labels
 
     names = [to_arpabet(name) for name in network.options.names]
     right, count = 0, 0

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from personare.metrics import Utterance, phonelip, read_labels
+from personare.metrics.phonelip import Utterance, phonelip, read_labels
 from personare.spaces import ARKIT_52
 from personare.types import Motion
 

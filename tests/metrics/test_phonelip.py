@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.metrics import Utterance, area_under_curve, phonelip, read_labels
+from personare.metrics.phonelip import Utterance, area_under_curve, phonelip, read_labels
 from personare.motion.mouth import measures_cm
 from personare.types import Motion
 

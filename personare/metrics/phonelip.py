@@ -92,7 +92,7 @@ def phonelip(utterances):
     by_speaker = {name: _score([one for one, u in zip(found, utterances, strict=True) if u.speaker == name], widest)
                   for name in speakers}
     return _score(found, widest) | {
-        "gap_p95_cm": widest, "share_above_12_hz": _fast_share([one["gap"] for one in found]),
+        "gap_p95_cm": widest, "share_above_12_hz": fast_share([one["gap"] for one in found]),
         "closure_lag_ms": _closure_lag_ms(found),
         "speakers": {name: one["score"] for name, one in by_speaker.items()}}
 
@@ -201,7 +201,7 @@ def _rest():
     return Motion(np.zeros((1, 52), np.float32), RATE_HZ, "arkit-52")
 
 
-def _fast_share(gaps):
+def fast_share(gaps):
     """Share of the velocity energy of the lip gap above 12 Hz."""
     fast = total = 0.0
     for gap in gaps:
