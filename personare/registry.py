@@ -61,6 +61,8 @@ TABLES = {
                       front_end="personare.audio.front_ends:phones"),
         "deepspeech": Row("personare.audio.deepspeech:deepspeech", "DeepSpeech's 29 letters; your copy of a release",
                           front_end="personare.audio.front_ends:deepspeech"),
+        "joint": Row("personare.audio.joint:joint", "several front ends beside each other",
+                     front_end="personare.audio.joint:joint"),
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),
@@ -69,6 +71,8 @@ TABLES = {
         "vox-small-live": Row("personare.motion.vox:open_small_live", "1 MB and 38 ms of look-ahead"),
         "puppetry": Row("personare.motion.puppetry:open_puppetry", "Neural Voice Puppetry; your copy of its "
                         "checkpoint, see convert"),
+        "karras": Row("personare.motion.karras:open_karras", "Karras et al. and FACEGOOD Audio2Face; trained on your "
+                      "own clips, see learn"),
     },
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "

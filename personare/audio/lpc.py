@@ -24,6 +24,8 @@ class LpcOptions:
         rate_hz: rows a second, 1..1000.
         sample_rate_hz: sound is resampled to this first, 1000..192000.
         white_noise: share of the energy added to it, against ill-conditioned windows, 0..1.
+        correlation: rows of the normalised autocorrelation that the prediction is solved from instead, as Karras et
+            al. have it: mean taken off, R(lag) / R(0); 0 throughout for silence.
 
     Raises:
         InputError: a value is out of its range.
@@ -34,6 +36,7 @@ class LpcOptions:
     rate_hz: float = 125.0
     sample_rate_hz: int = 16000
     white_noise: float = 1e-9
+    correlation: bool = False
 
     def __post_init__(self):
         def check(name, ok, expected):
@@ -47,6 +50,7 @@ class LpcOptions:
               "0.001 to 1 second, with more samples than the order")
         check("rate_hz", 1 <= self.rate_hz <= 1000, "1 to 1000 rows a second")
         check("white_noise", 0 <= self.white_noise <= 1, "0 to 1")
+        check("correlation", isinstance(self.correlation, bool), "true or false")
 
     @property
     def window_length(self):
@@ -130,11 +134,17 @@ def polynomials(windows, options=DEFAULT_LPC):
 
     Returns:
         (t, order + 1) float64 coefficients of the prediction error filter; 1, 0, 0, ... for silence, and zeros
-        from where the recursion has no answer.
+        from where the recursion has no answer. With options.correlation the normalised autocorrelation, R(0..order).
     """
+    if options.correlation:
+        windows = windows - windows.mean(axis=1, keepdims=True)
     tapered = windows * np.hanning(windows.shape[1])
     energy = np.stack([np.einsum("ij,ij->i", tapered[:, : windows.shape[1] - lag], tapered[:, lag:])
                        for lag in range(options.order + 1)], axis=1)
+    if options.correlation:
+        # Sound below a 16-bit step is silence, and would be noise at full size.
+        heard = energy[:, :1] > windows.shape[1] * 2.0**-32
+        return np.where(heard, energy / np.where(heard, energy[:, :1], 1), 0)
     energy[:, 0] *= 1 + options.white_noise
     result = np.zeros_like(energy)
     result[:, 0] = 1

@@ -1,10 +1,19 @@
-"""The command line: personare animate | convert | evaluate | face | list | live | serve | warmup."""
+"""The command line: personare animate | convert | evaluate | face | learn | list | live | serve | warmup."""
 
 import signal
 import sys
 import warnings
 
-from personare.cli import animate, convert, evaluate, face, listing, live, serve  # noqa: F401  each adds commands to the app
+from personare.cli import (  # noqa: F401  each adds commands to the app
+    animate,
+    convert,
+    evaluate,
+    face,
+    learn,
+    listing,
+    live,
+    serve,
+)
 from personare.cli.apps import StoppedError, app
 from personare.errors import PersonareError
 from personare.progress import Mode, Report

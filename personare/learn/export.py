@@ -79,6 +79,29 @@ def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
     return _with_short_weights(file.getvalue(), bits)
 
 
+def graph_bytes(network, inputs, outputs):
+    """A network as an ONNX graph; the first axis of everything is free.
+
+    Args:
+        network: nn.Module; put into evaluation mode.
+        inputs: name -> example tensor, in the order that forward takes them.
+        outputs: names of what it gives, in order.
+
+    Returns:
+        bytes.
+    """
+    import warnings
+
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The tracing exporter is deprecated, and the only one that needs no further package.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network.eval(), tuple(inputs.values()), file, opset_version=OPSET, dynamo=False,
+                          input_names=list(inputs), output_names=list(outputs),
+                          dynamic_axes={name: {0: "t"} for name in (*inputs, *outputs)})
+    return file.getvalue()
+
+
 def weights_bytes(network):
     """The network as safetensors: large tensors in 16 bits, its VoxConfig as JSON in the metadata.
 

@@ -181,10 +181,11 @@ class Rounds(lightning.Callback):
     Args:
         folder: Path the checkpoint is kept in; None for none.
         options: TrainingOptions.
+        tell: called after each round with (round, loss, held-out error, whether it is the best so far).
     """
 
-    def __init__(self, folder, options):
-        self.folder, self.options = folder, options
+    def __init__(self, folder, options, tell=None):
+        self.folder, self.options, self.tell = folder, options, tell
         self.best, self.best_state, self.without, self.curve = float("inf"), None, 0, []
         self._begin = time.monotonic()
 
@@ -205,6 +206,8 @@ class Rounds(lightning.Callback):
         late = self.options.minutes and time.monotonic() - self._begin > 60 * self.options.minutes
         trainer.should_stop = trainer.should_stop or bool(tired or late)
         self._keep(trainer)
+        if self.tell and trainer.is_global_zero:
+            self.tell(*self.curve[-1], self.without == 0)
 
     def _keep(self, trainer):
         if self.folder is None or not trainer.is_global_zero:
@@ -238,7 +241,7 @@ def held_out_error(recipe, network, corpus):
     return float(error.mean()) if moving.any() else float("nan")
 
 
-def fit(recipe, corpus, options, *, folder=None, progress=None):
+def fit(recipe, corpus, options, *, folder=None, progress=None, tell=None):
     """Train a recipe on a corpus.
 
     Args:
@@ -247,6 +250,7 @@ def fit(recipe, corpus, options, *, folder=None, progress=None):
         options: TrainingOptions.
         folder: where the checkpoint is kept and found again; None for none.
         progress: called with (step, steps in all).
+        tell: called after each round, see Rounds.
 
     Returns:
         (network in evaluation mode, curve: list of [round, loss, held-out error]). The network is the best on the
@@ -257,7 +261,7 @@ def fit(recipe, corpus, options, *, folder=None, progress=None):
                          remedy="hold out fewer")
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    learner, rounds = Learner(recipe, corpus, options, progress), Rounds(folder, options)
+    learner, rounds = Learner(recipe, corpus, options, progress), Rounds(folder, options, tell)
     resume = None
     if folder is not None:
         ensure_folder(folder)

@@ -86,3 +86,16 @@ def test_images_equal_facegoods_own(shared):
 def test_senseless_settings_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         LpcOptions(**wrong)
+
+
+def test_autocorrelation_instead_is_normalised_and_free_of_gain_and_offset(rng):
+    sound = (0.1 * rng.standard_normal(4000)).astype(np.float32)
+    options = LpcOptions(correlation=True)
+    rows = lpc(Audio(sound, 16000), options=options).values
+    window = sound[128 * 10 - 128 : 128 * 10 + 128].astype(np.float64)
+    window = (window - window.mean()) * np.hanning(256)
+    wanted = np.correlate(window, window, "full")[255 : 255 + 32]
+    np.testing.assert_allclose(rows[10], wanted / wanted[0], atol=1e-6)
+    louder = lpc(Audio(3 * sound + 0.2, 16000), options=options).values
+    np.testing.assert_allclose(louder[10], rows[10], atol=1e-5)
+    assert not lpc(Audio(np.zeros(4000, np.float32), 16000), options=options).values.any()

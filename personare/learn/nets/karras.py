@@ -140,7 +140,7 @@ class Karras(nn.Module):
             x = layer(self._noisy(x, shared))  # (b, c, h / 2, w), at last (b, 256, 1, w)
         for layer, more in zip(self.articulation, told, strict=True):
             x = layer(self._noisy(x, shared))  # (b, 256, 1, w / 2), at last (b, 256, 1, 1)
-            x = torch.cat([x, more.expand(len(x), -1, 1, x.shape[3])], 1)  # (b, 256 + e, 1, w)
+            x = torch.cat([x, more.expand(x.shape[0], -1, 1, x.shape[3])], 1)  # (b, 256 + e, 1, w)
         x = self.basis(self.drop(self.basis_weights(x.flatten(1))))  # (b, outputs)
         return x.reshape(*frames, -1)
 
@@ -189,23 +189,28 @@ def regularisation_loss(emotion):
     return 2 * emotion.diff(dim=1).square().mean() / emotion.square().mean().clamp_min(1e-12)
 
 
-class Balance:
+class Balance(nn.Module):
     """Losses divided by their own running size, as Adam does with gradients, so that none has to be weighed.
 
+    The sizes are buffers: a run that is interrupted goes on with them.
+
     Args:
+        count: losses.
         decay: of the running mean of the squares.
     """
 
-    def __init__(self, decay=0.99):
-        self.decay, self.step, self.squares = decay, 0, None
+    def __init__(self, count, *, decay=0.99):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("squares", torch.zeros(count))
 
-    def __call__(self, *losses):
+    def forward(self, *losses):
         """Sum of the balanced losses; scalars, always as many."""
         self.step += 1
         now = torch.stack([loss.detach() for loss in losses]).square()
-        old = torch.zeros_like(now) if self.squares is None else self.squares
-        self.squares = self.decay * old + (1 - self.decay) * now
-        size = (self.squares / (1 - self.decay**self.step)).sqrt() + 1e-8
+        self.squares.copy_(self.decay * self.squares + (1 - self.decay) * now)
+        size = (self.squares / (1 - self.decay ** self.step.item())).sqrt() + 1e-8
         return (torch.stack(losses) / size).sum()
 
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from importlib import import_module
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from personare.spaces import unknown_name
 
 # Method -> "module:Recipe class". A recipe's module imports torch; this table does not.
 RECIPES = {
+    "karras": "personare.learn.recipes.karras:KarrasRecipe",
+    "karras-paper": "personare.learn.recipes.karras_paper:PaperRecipe",
+    "facegood": "personare.learn.recipes.facegood:FacegoodRecipe",
 }
 
 
@@ -70,13 +74,19 @@ class Recipe(ABC):
         options: an instance of `options_type`.
 
     Attributes:
+        method: name in the registry of what runs its bundles.
+        summary: one sentence for the card of a bundle.
+        training: what of train.TrainingOptions has another default.
         options_type: frozen dataclass of the method's options, each documented; all have defaults.
-        columns: names of the columns learned; () for all of the data's space.
+        columns: names of the columns learned; () for those that ever leave 0 in the data.
         frames: consecutive frames of one item.
         rows_before, rows_after: rows that an item has before the row of its first frame and after that of its last.
         padding: "silence", "edge" or "zero": what stands for rows outside a clip.
     """
 
+    method: str = ""
+    summary: str = ""
+    training: ClassVar[dict] = {}
     options_type: type
     columns: tuple[str, ...] = ()
     frames: int = 1
@@ -111,6 +121,10 @@ class Recipe(ABC):
     @abstractmethod
     def export(self, network, corpus):
         """What a bundle needs: (files: name -> bytes, config: dict), as store.write_bundle takes them."""
+
+    def spoken(self, corpus, clip):
+        """Options of a bundle's session that make it say what predict does: a dict of style and seed."""
+        return {}
 
     def optimiser(self, network, learning_rate):
         """A torch optimiser; Adam unless the recipe has its own."""
