@@ -205,6 +205,11 @@ def load(kind, name):
     return _object(row(kind, name).target)
 
 
+def loaded(target):
+    """Import and return what a "module:object" names."""
+    return _object(target)
+
+
 def load_front_end(name):
     """Import and return the function that opens a front end."""
     return _object(row("audio", name).front_end)

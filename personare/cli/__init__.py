@@ -1,4 +1,4 @@
-"""The command line: personare animate | convert | evaluate | face | learn | list | live | serve | warmup."""
+"""The command line: personare animate | convert | data | evaluate | face | learn | list | live | serve | warmup."""
 
 import signal
 import sys
@@ -7,6 +7,7 @@ import warnings
 from personare.cli import (  # noqa: F401  each adds commands to the app
     animate,
     convert,
+    data,
     evaluate,
     face,
     learn,

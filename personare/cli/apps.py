@@ -9,6 +9,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exce
 faces = typer.Typer(no_args_is_help=True)
 app.add_typer(faces, name="face", help="Look at faces, and make shapes for them.")
 
+clips = typer.Typer(no_args_is_help=True)
+app.add_typer(clips, name="data", help="Clips to learn from: import, check, cut, count.")
+
 
 class StoppedError(BaseException):
     """Ctrl-C or a request to end; not a KeyboardInterrupt, which typer answers itself and without a word."""

@@ -211,6 +211,19 @@ def write_clip(folder, name, *, audio, motion, meta=None):
     return target
 
 
+def noted_lag(clip, lag_ms):
+    """Write a lag into a clip's meta file.
+
+    Args:
+        clip: Clip.
+        lag_ms: how much later its curves move than its sound.
+    """
+    path = clip.take.with_name("meta.json") if clip.take.name == "motion.npz" else clip.take.with_suffix(".json")
+    meta = msgspec.structs.replace(clip.meta, sync_lag_ms=round(float(lag_ms), 1))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(meta), indent=2))
+
+
 def segment(dataset, folder, *, seconds, overlap_s=0.0):
     """Cut every clip into pieces of one length.
 

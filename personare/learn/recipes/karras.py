@@ -163,12 +163,18 @@ class KarrasRecipe(Recipe):
 
     def spoken_with(self, network, corpus, clip, code):
         """(t, k) float32 curves of a clip with a code."""
-        rows = corpus.padded(clip, -CONTEXT_ROWS, 2 * len(clip.values) - 1 + CONTEXT_ROWS, self.padding)
-        size = self.options.style_size
         with torch.no_grad():
-            rows = torch.from_numpy(rows)[None]
-            parts = [one(rows, code[:, i * size : (i + 1) * size]) for i, one in enumerate(network)]
-            return limited(corpus, torch.stack(parts).mean(0)[0].numpy())
+            return limited(corpus, self.voiced(network, torch.from_numpy(self.rows_of(corpus, clip))[None], code)[0]
+                           .numpy())
+
+    def rows_of(self, corpus, clip):
+        """(2 t - 1 + context, c) float32 rows of a whole clip."""
+        return corpus.padded(clip, -CONTEXT_ROWS, 2 * len(clip.values) - 1 + CONTEXT_ROWS, self.padding)
+
+    def voiced(self, network, rows, code):
+        """(b, t, k) mean of the networks for (b, r, c) rows and (b, networks * style_size) codes."""
+        size = self.options.style_size
+        return torch.stack([one(rows, code[:, i * size : (i + 1) * size]) for i, one in enumerate(network)]).mean(0)
 
     def spoken(self, corpus, clip):
         """The style that predict gives a clip."""
