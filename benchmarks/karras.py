@@ -15,17 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from personare.learn.comparison import baselines, figures
+from personare.learn.convert_facegood import TRAINED
 from personare.learn.dataset import open_dataset
 from personare.learn.prepared import prepared
 from personare.learn.recipes import options_of, recipe_class
 from personare.learn.train import TrainingOptions, fit
-from personare.spaces import FACEGOOD_116
 
-# The columns that FACEGOOD trains, of its 116; the others are zeros.
-TRAINED = [10, 13, 14, 15, 18, 33, 38, *range(40, 46), *range(51, 55), *range(57, 61), 63, 64, *range(66, 70),
-           *range(74, 83), 84]
-COLUMNS = tuple(FACEGOOD_116.columns[i] for i in TRAINED)
-JAW = COLUMNS.index("mouth_stretch_c")
+JAW = TRAINED.index("mouth_stretch_c")
 SEEN = 0.2
 # Rounds at which the originals' 1.5 million numbers take minutes and not days on one core.
 TRAINING = {"facegood": {"steps": 300}, "karras-paper": {"rounds": 20, "steps": 100}, "karras": {}}
@@ -36,7 +32,7 @@ def predictions(dataset, name, method, *, given, training):
     begin = time.process_time()
     kind = recipe_class(method)
     recipe = kind(options_of(kind.options_type, given))
-    corpus = prepared(dataset, recipe.front_end(), fps=recipe.fps, columns=COLUMNS, held_out=(name,))
+    corpus = prepared(dataset, recipe.front_end(), fps=recipe.fps, columns=TRAINED, held_out=(name,))
     clip = corpus.held_out[0]
     learned = replace(corpus, clips=corpus.to_learn)
     network, _ = fit(recipe, learned, TrainingOptions(**kind.training | TRAINING.get(method, {}) | training))
@@ -65,7 +61,7 @@ def kept(cache, key, make):
 def simple(dataset, name):
     """Predictions that need no training."""
     kind = recipe_class("karras")
-    corpus = prepared(dataset, kind(kind.options_type()).front_end(), fps=30, columns=COLUMNS, held_out=(name,))
+    corpus = prepared(dataset, kind(kind.options_type()).front_end(), fps=30, columns=TRAINED, held_out=(name,))
     return {"truth": corpus.held_out[0].values} | {one: values[0] for one, values in baselines(corpus).items()}
 
 

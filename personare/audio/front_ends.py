@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from personare import registry
-from personare.audio.lpc import IMAGE_COLUMNS, IMAGE_S, LpcOptions, LpcStream, polynomials
+from personare.audio.lpc import BLOCK_IMAGES, IMAGE_COLUMNS, IMAGE_S, LpcOptions, LpcStream, shared_polynomials
 from personare.audio.mel import LogMelStream, MelOptions, row_count
 from personare.audio.mfcc import MfccOptions, MfccStream
 from personare.audio.pcen import PcenOptions, PcenStream
@@ -20,8 +20,6 @@ from personare.types import Audio, Features
 
 # Sound for the rows of silence: longer than the memory of any front end here.
 _SILENCE_S = 4.0
-# Frames of LPC images made together; 64 windows of 256 float64 samples each are 1 MB for 8.
-_BLOCK_FRAMES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,14 +223,12 @@ class LpcImageStream:
         return int(row * (1000.0 / self._image_hz) * rate_khz) - int(IMAGE_S / 2 * self._options.sample_rate_hz)
 
     def _rows(self, stop):
-        width = self._options.window_length
         rows = np.empty((stop - self._row, self._options.order + 1, IMAGE_COLUMNS), np.float32)
-        places = width // 2 * np.arange(IMAGE_COLUMNS)
-        for begin in range(0, len(rows), _BLOCK_FRAMES):
-            first = np.array([self._first(self._row + i) for i in range(begin, min(begin + _BLOCK_FRAMES, len(rows)))])
-            windows = np.lib.stride_tricks.sliding_window_view(self._waiting, width)
-            taken = windows[first[:, None] - self._start + places].reshape(-1, width).astype(np.float64)
-            images = polynomials(taken, self._options).reshape(len(first), IMAGE_COLUMNS, -1)
+        places = self._options.window_length // 2 * np.arange(IMAGE_COLUMNS) - self._start
+        for begin in range(0, len(rows), BLOCK_IMAGES):
+            block = range(self._row + begin, min(self._row + begin + BLOCK_IMAGES, stop))
+            first = np.array([self._first(row) for row in block])
+            images = shared_polynomials(self._waiting.astype(np.float64), first[:, None] + places, self._options)
             rows[begin : begin + len(first)] = images.transpose(0, 2, 1)
         self._row = stop
         keep = min(self._first(stop) - self._start, len(self._waiting))

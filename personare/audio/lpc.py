@@ -10,6 +10,8 @@ from personare.types import Audio, Features
 
 # Windows worked on together: 512 of 256 float64 samples are 1 MB.
 BLOCK_ROWS = 512
+# Pictures worked on together: enough to share windows, which come again every six of them.
+BLOCK_IMAGES = 64
 # FACEGOOD's picture of one video frame: 64 windows of 16 ms, 8 ms apart, in 520 ms of sound around it.
 IMAGE_COLUMNS, IMAGE_S = 64, 0.520
 
@@ -116,13 +118,31 @@ def lpc_images(audio, *, fps=30.0):
     first = (np.arange(count) * (1000.0 / fps) * rate_khz).astype(np.int64)
     last = ((np.arange(count) * (1000.0 / fps) + 1000 * IMAGE_S) * rate_khz).astype(np.int64)
     starts = first[:, None] + length // 2 * np.arange(IMAGE_COLUMNS)
-    windows = np.lib.stride_tricks.sliding_window_view(sound, length)
     images = np.empty((count, IMAGE_COLUMNS, options.order + 1))
-    for i in range(count):
-        # Sound after the picture's own is silence.
-        inside = starts[i][:, None] + np.arange(length) < last[i]
-        images[i] = polynomials(windows[starts[i]] * inside, options)
+    for begin in range(0, count, BLOCK_IMAGES):
+        part = slice(begin, begin + BLOCK_IMAGES)
+        images[part] = shared_polynomials(sound, starts[part], options)
+    # Sound after the picture's own is silence; rounding leaves at most the last window of a picture short of it.
+    for i in np.flatnonzero(starts[:, -1] + length > last):
+        window = sound[starts[i, -1] : starts[i, -1] + length] * (starts[i, -1] + np.arange(length) < last[i])
+        images[i, -1] = polynomials(window[None], options)[0]
     return images.transpose(0, 2, 1)
+
+
+def shared_polynomials(sound, starts, options):
+    """Polynomials of windows at some places, each place once: pictures a whole number of windows apart share theirs.
+
+    Args:
+        sound: (n,) float64.
+        starts: (t, k) int64, first samples of the windows.
+        options: LpcOptions.
+
+    Returns:
+        (t, k, order + 1) float64.
+    """
+    places, index = np.unique(starts, return_inverse=True)
+    windows = np.lib.stride_tricks.sliding_window_view(sound, options.window_length)
+    return polynomials(windows[places], options)[index.reshape(starts.shape)]
 
 
 def polynomials(windows, options=DEFAULT_LPC):
@@ -135,6 +155,20 @@ def polynomials(windows, options=DEFAULT_LPC):
     Returns:
         (t, order + 1) float64 coefficients of the prediction error filter; 1, 0, 0, ... for silence, and zeros
         from where the recursion has no answer. With options.correlation the normalised autocorrelation, R(0..order).
+    """
+    try:
+        from personare.audio.lpc_compiled import fill
+    except ImportError:
+        fill = None
+    if fill is None or options.correlation:
+        return polynomials_ref(windows, options)
+    result = np.empty((len(windows), options.order + 1))
+    fill(np.ascontiguousarray(windows, np.float64), np.hanning(windows.shape[1]), options.white_noise, result)
+    return result
+
+
+def polynomials_ref(windows, options=DEFAULT_LPC):
+    """The same in plain NumPy, all windows at once: what polynomials is tested against, and does without numba.
     """
     if options.correlation:
         windows = windows - windows.mean(axis=1, keepdims=True)

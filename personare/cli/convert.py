@@ -16,8 +16,8 @@ from personare.progress import Mode, Report
 def convert(
     source: Annotated[list[str], typer.Argument(help="A take: file or folder of any format that can be read. Or a face "
                                                 "to turn into one file: its path, with its kind before it where files "
-                                                "alone do not tell. Or a released checkpoint (.pth, .safetensors) to "
-                                                "make a bundle of.")],
+                                                "alone do not tell. Or a released checkpoint (.pth, .safetensors, .pb) "
+                                                "to make a bundle of.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Columns of the result, such as arkit-52, oculus-15, "
                                     "vrm1; see docs/spaces.md. Default: those of the take, or of --face.")] = "",
@@ -33,7 +33,7 @@ def convert(
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
 
-    if len(source) == 1 and Path(source[0]).suffix.lower() in (".pth", ".safetensors"):
+    if len(source) == 1 and Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb"):
         _convert_checkpoint(source[0], output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
         return
     format, pixels = registry.format_of(output), parse_size(size)

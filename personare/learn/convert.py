@@ -16,7 +16,7 @@ from personare.motion.puppetry import FILTER, FPS, Mapping, code_space, with_map
 from personare.motion.windows import GRAPH
 from personare.store import write_bundle
 
-SUFFIXES = (".pth", ".safetensors")
+SUFFIXES = (".pth", ".safetensors", ".pb")
 _LETTERS = 29
 _LICENCE = "that of the checkpoint; Neural Voice Puppetry's own is CC BY-NC-SA 3.0, for non-commercial research"
 
@@ -26,7 +26,7 @@ def convert_checkpoint(path, folder):
 
     Args:
         path: .pth (read with weights_only: nothing in it is run) or .safetensors of an Audio2ExpressionNet, the
-            latest_netG.pth of Neural Voice Puppetry's release.
+            latest_netG.pth of Neural Voice Puppetry's release; or .pb, FACEGOOD's frozen graph of 2021.
         folder: where to.
 
     Returns:
@@ -35,6 +35,10 @@ def convert_checkpoint(path, folder):
     Raises:
         InputError: missing, damaged, or of another network.
     """
+    if Path(path).suffix.lower() == ".pb":
+        from personare.learn.convert_facegood import convert_graph
+
+        return convert_graph(path, folder)
     tensors = read_tensors(path)
     if not {"mapping", "convNet.0.weight", "attentionNet.0.bias"} <= set(tensors):
         raise InputError(path, expected="a checkpoint of Audio2ExpressionNet (Neural Voice Puppetry)",

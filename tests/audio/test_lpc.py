@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personare.audio.lpc import LpcOptions, LpcStream, lpc, lpc_images, polynomials
+from personare.audio.lpc import LpcOptions, LpcStream, lpc, lpc_images, polynomials, polynomials_ref
 from personare.errors import InputError
 from personare.types import Audio
 
@@ -99,3 +99,13 @@ def test_autocorrelation_instead_is_normalised_and_free_of_gain_and_offset(rng):
     louder = lpc(Audio(3 * sound + 0.2, 16000), options=options).values
     np.testing.assert_allclose(louder[10], rows[10], atol=1e-5)
     assert not lpc(Audio(np.zeros(4000, np.float32), 16000), options=options).values.any()
+
+
+@pytest.mark.parametrize("order", [1, 12, 31])
+def test_the_compiled_recursion_is_the_plain_one(order, rng):
+    options = LpcOptions(order=order)
+    windows = np.lib.stride_tricks.sliding_window_view(voice(6000).astype(np.float64), 256)[::97].copy()
+    windows[3] = 0
+    windows[4] = 1e-6 * rng.standard_normal(256)
+    np.testing.assert_allclose(polynomials(windows, options), polynomials_ref(windows, options), atol=2e-6)
+    np.testing.assert_array_equal(polynomials(windows, options)[3], np.eye(1, order + 1)[0])

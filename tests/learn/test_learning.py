@@ -1,5 +1,6 @@
 """Learning from start to end: a bundle that runs without torch and says what the network says, and a report."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -143,3 +144,29 @@ def test_the_command_stops_on_ctrl_c_and_goes_on(data, tmp_path):
     done = subprocess.run([*words, "--rounds", "2", "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["learned"].keys() == {"r2", "r2_mean", "r", "error"}
     assert (tmp_path / "b" / "card.json").is_file()
+
+
+def test_a_style_is_found_for_a_take_that_was_not_learned_from(data):
+    from personare.learn.prepared import prepared
+    from personare.learn.recipes import options_of, recipe_class
+    from personare.learn.styles import fitted_code
+    from personare.learn.train import fit
+
+    kind = recipe_class("karras")
+    recipe = kind(options_of(kind.options_type, SMALL["karras"] | {"style_dropout": 0.0}))
+    corpus = prepared(open_dataset(data), recipe.front_end(), fps=30, columns=("jawOpen", "mouthPucker"),
+                      held_out=("two",))
+    # Somebody with the lips always pushed forward: only a style can tell.
+    first, second, held = corpus.clips
+    first.values[:, 1] += 0.6
+    held.values[:, 1] += 0.6
+    learned = dataclasses.replace(corpus, clips=(first, second), value_mean=first.values.mean(0))
+    network, _ = fit(recipe, learned, TrainingOptions(rounds=6, steps=25, batch_size=8, learning_rate=5e-3))
+    code = fitted_code(recipe, network, corpus, held, frames=30)
+
+    def error(code):
+        return np.abs(recipe.spoken_with(network, corpus, held, code)[30:] - held.values[30:]).mean()
+
+    learned_styles = torch.cat([one.styles for one in network], 1).detach()
+    assert error(code) < 1.1 * error(learned_styles[:1])
+    assert error(code) < 0.7 * min(error(learned_styles[1:2]), error(torch.zeros_like(code)))

@@ -1,0 +1,146 @@
+"""The networks of Karras et al. beyond parity: what the paper's variant is told, its losses, and ours over time."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from personare.errors import InputError  # noqa: E402
+from personare.learn.nets.karras import (  # noqa: E402
+    NOISE_BASE,
+    Balance,
+    Karras,
+    KarrasConfig,
+    motion_loss,
+    regularisation_loss,
+)
+from personare.learn.nets.karras_time import (  # noqa: E402
+    CONTEXT_ROWS,
+    KarrasTime,
+    KarrasTimeConfig,
+    KarrasTimeWindows,
+)
+
+
+@pytest.fixture
+def paper():
+    torch.manual_seed(0)
+    return Karras(KarrasConfig(5, variant="paper", emotion_size=6, emotions=40))
+
+
+def test_the_paper_s_network_is_told_an_emotion_at_every_layer(paper):
+    paper.eval()
+    images, emotion = torch.randn(3, 32, 64), torch.randn(3, 6)
+    with torch.no_grad():
+        said = paper(images, emotion)
+        assert not torch.allclose(said, paper(images, emotion + 1), atol=1e-3)
+        mean = paper.database.mean(0, keepdim=True).expand(3, -1)
+        torch.testing.assert_close(paper(images), paper(images, mean))
+        # Without what the first four layers are told, the last one alone still moves it, and the other way round.
+        for layer in paper.articulation[1:]:
+            layer.convolution.weight[:, 256:] = 0
+        assert not torch.allclose(paper(images, emotion), paper(images, emotion + 1), atol=1e-4)
+        paper.basis_weights.weight[:, 256:] = 0
+        torch.testing.assert_close(paper(images, emotion), paper(images, emotion + 1))
+    # FACEGOOD's own, without its five layers of the emotion and with one row of the database.
+    layers = 4 * (3 * 16 * 16 + 16) + 4 * 16 * 16 + 16
+    assert sum(p.numel() for p in Karras(KarrasConfig(37)).parameters()) == 1473204 - layers + 16
+
+
+def test_noise_is_of_training_alone_and_shared_by_the_frames_of_an_item(paper):
+    image = torch.randn(2, 1, 32, 64).expand(2, 2, 32, 64)
+    emotion = torch.zeros(2, 2, 6)
+    with torch.no_grad():
+        noisy = paper.train()(image, emotion)
+        assert not torch.allclose(noisy, paper(image, emotion), atol=1e-4)
+        torch.testing.assert_close(noisy[:, 0], noisy[:, 1])
+        assert torch.equal(paper.eval()(image, emotion), paper(image, emotion))
+    assert NOISE_BASE == 1.4
+
+
+def test_losses_of_adjacent_frames():
+    a, b = torch.randn(4, 2, 3, dtype=torch.float64), torch.randn(4, 2, 3, dtype=torch.float64)
+    steps = (a[:, 1] - a[:, 0]) - (b[:, 1] - b[:, 0])
+    assert motion_loss(a, b).item() == pytest.approx(2 * float((steps**2).mean()))
+    assert motion_loss(a + 5, a).item() == pytest.approx(0, abs=1e-20)
+    still = torch.ones(4, 2, 3)
+    assert regularisation_loss(still).item() == 0
+    assert regularisation_loss(a).item() == pytest.approx(
+        2 * float(((a[:, 1] - a[:, 0]) ** 2).mean()) / float((a**2).mean()))
+    assert regularisation_loss(3 * a).item() == pytest.approx(regularisation_loss(a).item())
+
+
+def test_balanced_losses_do_not_depend_on_their_scale():
+    one, other = Balance(2), Balance(2)
+    for step in range(1, 6):
+        parts = torch.tensor([1.0 / step, 3.0 + step], requires_grad=True)
+        total, scaled = one(*parts), other(100 * parts[0], parts[1])
+        torch.testing.assert_close(total, scaled)
+    state = one.state_dict()
+    assert set(state) == {"step", "squares"}
+    again = Balance(2)
+    again.load_state_dict(state)
+    torch.testing.assert_close(again(*parts), one(*parts))
+
+
+def test_over_time_windows_say_what_the_whole_says():
+    torch.manual_seed(1)
+    networks = torch.nn.ModuleList(
+        KarrasTime(KarrasTimeConfig(3, 10, 2, width=12, style_size=4)).eval() for _ in range(2))
+    rows, style = torch.randn(1, 2 * 7 - 1 + 2 * CONTEXT_ROWS, 10), torch.randn(1, 8)
+    with torch.no_grad():
+        whole = sum(one(rows, style[:, 4 * i : 4 * i + 4]) for i, one in enumerate(networks))[0] / 2
+        windows = torch.stack([rows[0, 2 * i : 2 * i + 2 * CONTEXT_ROWS + 1] for i in range(7)])
+        torch.testing.assert_close(KarrasTimeWindows(networks)(windows, style.expand(7, -1)), whole)
+        alone = KarrasTimeWindows(networks)(windows[3:4], style)
+        torch.testing.assert_close(alone, whole[3:4], atol=1e-6, rtol=1e-5)
+        # The declared context is the whole of it: one row more changes nothing, one within changes something.
+        one = networks[0]
+        longer = torch.cat([torch.randn(1, 2, 10), rows, torch.randn(1, 2, 10)], 1)
+        torch.testing.assert_close(one(longer, style[:, :4])[:, 1:-1], one(rows, style[:, :4]))
+        changed = rows.clone()
+        changed[:, 0] += 1
+        assert not torch.allclose(one(changed, style[:, :4])[:, 0], one(rows, style[:, :4])[:, 0], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    spec = importlib.util.spec_from_file_location("graphs", Path(__file__).parents[1] / "graphs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_frozen_graph_of_facegood_becomes_a_bundle(graphs, tmp_path):
+    pytest.importorskip("onnx")
+    from personare.learn.convert import convert_checkpoint
+    from personare.learn.convert_facegood import _LAYERS, TRAINED
+    from personare.motion.karras import open_karras
+
+    torch.manual_seed(0)
+    network = Karras(KarrasConfig(37, variant="tf1")).eval()
+    arrays = {}
+    for i, name in enumerate(_LAYERS):
+        layer, stem = network.get_submodule(name).convolution, f"conv2d_{i}" if i else "conv2d"
+        arrays[f"{stem}/kernel"] = np.moveaxis(layer.weight.detach().numpy(), (0, 1), (-1, -2))
+        arrays[f"{stem}/bias"] = layer.bias.detach().numpy()
+    for stem, layer in (("dense", network.basis_weights), ("dense_1", network.basis)):
+        arrays |= {f"{stem}/kernel": layer.weight.detach().numpy().T, f"{stem}/bias": layer.bias.detach().numpy()}
+    (tmp_path / "zsmeif.pb").write_bytes(graphs.frozen(arrays))
+    opened = open_karras(convert_checkpoint(tmp_path / "zsmeif.pb", tmp_path / "bundle").folder)
+    session = opened.session()
+    sound = (0.1 * np.random.default_rng(0).standard_normal(16000)).astype(np.float32)
+    said = np.concatenate([part.columns(TRAINED) for part in (session.push(sound), session.finish())])
+    from personare.audio.lpc import lpc_images
+    from personare.types import Audio
+
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(lpc_images(Audio(sound, 16000)).astype(np.float32))).numpy()
+    np.testing.assert_allclose(said, wanted, atol=1e-5)
+    del arrays["dense_1/kernel"]
+    (tmp_path / "other.pb").write_bytes(graphs.frozen(arrays))
+    with pytest.raises(InputError, match="dense_1/kernel"):
+        convert_checkpoint(tmp_path / "other.pb", tmp_path / "no")
