@@ -16,7 +16,9 @@ import numpy as np
 
 from personare.errors import InputError
 from personare.export import npz
-from personare.spaces import Space
+from personare.export.reading import LARGEST_BYTES
+from personare.files.arrays import read_npz
+from personare.spaces import SPACES, Space
 from personare.store import atomic_path, ensure_folder
 from personare.types import Audio, Motion, Take
 
@@ -138,7 +140,9 @@ def open_dataset(folder):
     space = clips[0].motion.space
     for clip in clips:
         if clip.motion.space != space:
-            raise InputError(clip.take, expected=f"{space.name} as in {clips[0].name}", got=clip.motion.space.name,
+            other = [name for name in clip.motion.space.columns if name not in space.columns]
+            raise InputError(clip.take, expected=f"{space.name} as in {clips[0].name}", got=clip.motion.space.name
+                             + (f" with {', '.join(other[:3])}" if other else ""),
                              remedy="convert one of them: personare convert --to")
     return Dataset(folder, clips, space)
 
@@ -172,7 +176,15 @@ def _meta(path):
 def _check_clip(clip):
     from personare.audio.load import open_stream
 
-    motion = clip.motion
+    try:
+        motion = clip.motion
+    except InputError as error:
+        raise _place_of(clip.take) or error from error
+    known = SPACES.get(motion.space.name, motion.space)
+    if known != motion.space:
+        unknown = [name for name in motion.space.columns if name not in known.columns]
+        raise InputError(clip.take, expected=f"the columns of {known.name}", got=", ".join(unknown[:3])
+                         or "another order", remedy="name them as docs/spaces.md has them")
     if len(motion) < 2:
         raise InputError(clip.take, expected="two frames or more", got=f"{len(motion)}", remedy="remove the clip")
     length_s = open_stream(clip.sound).duration_s
@@ -181,6 +193,21 @@ def _check_clip(clip):
         raise InputError(clip.take, expected=f"curves as long as {clip.sound.name}, {length_s:.2f} s",
                          got=f"{len(motion)} frames at {motion.fps:g} fps, {motion.duration_s:.2f} s",
                          remedy=f"cut them to one length, or correct the frame rate ({implied:.2f} would fit)")
+
+
+def _place_of(take):
+    """An InputError that says where numbers of a file are not finite, or None."""
+    try:
+        arrays = read_npz(take, ["values", "names"], most_bytes=LARGEST_BYTES)
+    except InputError:
+        return None
+    values, names = arrays["values"], arrays["names"]
+    bad = ~np.isfinite(values) if values.ndim == 2 and values.dtype.kind == "f" else np.zeros((0, 0), bool)
+    if not bad.any() or len(names) != bad.shape[1]:
+        return None
+    frame, column = np.argwhere(bad)[0]
+    return InputError(take, expected="finite numbers", got=f"{int(bad.sum())} that are not, the first in frame "
+                      f"{frame}, column {names[column]}", remedy="fill that part from its neighbours, or cut it out")
 
 
 def write_clip(folder, name, *, audio, motion, meta=None):

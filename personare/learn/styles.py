@@ -1,8 +1,9 @@
 """The style of a take that a network has not learned from, found from some seconds of its sound and curves."""
 
 import torch
+from torch import nn
 
-from personare.errors import InputError
+from personare.errors import AssetError, InputError
 
 # Steps of the search, and what a code may move from the learned one it starts at, in its own spread.
 STEPS, SPRING = 60, 0.02
@@ -49,3 +50,69 @@ def fitted_code(recipe, network, corpus, clip, *, frames=None):
         search.step()
     network.requires_grad_(True)
     return (start + moved * spread).detach()
+
+
+def add_style(source, folder, data, *, name, seconds=None):
+    """Write a bundle that has one style more: that of some clips.
+
+    Args:
+        source: folder of a bundle that the recipe karras made.
+        folder: where to.
+        data: folder of clips of the new style, sound and curves in the bundle's space; the first is what is listened
+            to.
+        name: of the style.
+        seconds: how much of the clip is looked at; default all.
+
+    Returns:
+        store.Bundle.
+
+    Raises:
+        InputError: clips in another space. AssetError: a bundle of another recipe, or a damaged one.
+    """
+    from personare.learn.dataset import open_dataset
+    from personare.learn.prepared import prepared
+    from personare.learn.recipes.karras import FPS, KarrasOptions, KarrasRecipe
+    from personare.motion.karras import Karras
+    from personare.store import read_bundle, write_bundle
+
+    bundle, dataset = read_bundle(source), open_dataset(data)
+    network, options = network_of(bundle), Karras(bundle).options
+    if dataset.space != options.whole_space():
+        raise InputError(data, expected=f"clips in {options.space}, as the bundle speaks", got=dataset.space.name,
+                         remedy="convert them: personare convert --to")
+    recipe = KarrasRecipe(KarrasOptions(networks=len(network), style_size=network[0].config.style_size))
+    corpus = prepared(dataset, Karras(bundle).front_end(), fps=FPS, columns=options.columns)
+    clip = corpus.clips[0]
+    code = fitted_code(recipe, network, corpus, clip, frames=round(seconds * FPS) if seconds else None)
+    styles = options.styles | {name: code[0].tolist()}
+    card = {field: getattr(bundle.card, field) for field in ("name", "method", "summary", "licence", "sources")}
+    files = {file: bundle.path(file).read_bytes() for file in bundle.card.files}
+    return write_bundle(folder, card=card | {"config": bundle.card.config | {"styles": styles}}, files=files)
+
+
+def network_of(bundle):
+    """The networks of a bundle that the recipe karras made, in evaluation mode.
+
+    Args:
+        bundle: store.Bundle.
+
+    Raises:
+        AssetError: a bundle of another recipe, or a damaged one.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from personare.learn.nets.karras_time import KarrasTime, KarrasTimeConfig
+
+    try:
+        state = load_file(bundle.path("weights.safetensors"))
+        count = len({key.partition(".")[0] for key in state})
+        width, channels = state["0.sound.0.weight"].shape[:2]
+        config = KarrasTimeConfig(len(state["0.basis.bias"]), channels, *state["0.styles"].shape[:1], width,
+                                  state["0.styles"].shape[1])
+        network = nn.ModuleList(KarrasTime(config) for _ in range(count))
+        network.load_state_dict(state)
+    except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
+        raise AssetError(f"{bundle.folder}: no weights of the recipe karras ({' '.join(str(error).split())[:100]}); "
+                         "train it again with personare learn karras") from error
+    return network.eval()

@@ -8,6 +8,7 @@ was checked against.
 import numpy as np
 
 from personare.arrays import checked_number
+from personare.audio.front_ends import open_front_end
 from personare.errors import InputError
 from personare.motion.windows import WindowMethod
 from personare.spaces import unknown_name
@@ -50,6 +51,10 @@ class Karras:
         if self.styles and (isinstance(style, dict) or (isinstance(style, str) and ":" in style)):
             style = self._mixed(style)
         return self._method.session(fps=fps, style=style, seed=seed)
+
+    def front_end(self):
+        """The FrontEnd it hears through."""
+        return open_front_end(self.options.front_end, **self.options.front_end_options)
 
     def _mixed(self, mixture):
         """(s,) float32 code of a mixture of styles."""

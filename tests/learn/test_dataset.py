@@ -58,3 +58,19 @@ def test_what_is_wrong_is_said_with_the_clip(folder, tmp_path, rng):
         open_dataset(folder)
     with pytest.raises(InputError, match=r"docs/learn\.md"):
         open_dataset(tmp_path)
+
+
+def test_numbers_that_are_none_and_unknown_columns_are_named_with_their_place(folder):
+    path = folder / "two" / "motion.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    broken = arrays["values"].copy()
+    broken[12, 17] = np.nan
+    np.savez(path, **arrays | {"values": broken})
+    with pytest.raises(InputError, match=r"two.motion\.npz.* 1 that are not, the first in frame 12, column jawOpen"):
+        open_dataset(folder)
+    names = arrays["names"].copy()
+    names[17] = "jawOpne"
+    np.savez(path, **arrays | {"names": names})
+    with pytest.raises(InputError, match=r"two.motion\.npz: expected the columns of arkit-52, got jawOpne"):
+        open_dataset(folder)

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from personare.errors import InputError, OutputError  # noqa: E402
+from personare.errors import AssetError, InputError, OutputError  # noqa: E402
 from personare.learn import comparison  # noqa: E402
 from personare.learn.dataset import Meta, open_dataset, write_clip  # noqa: E402
 from personare.learn.learning import chosen, learn  # noqa: E402
@@ -170,3 +170,15 @@ def test_a_style_is_found_for_a_take_that_was_not_learned_from(data):
     learned_styles = torch.cat([one.styles for one in network], 1).detach()
     assert error(code) < 1.1 * error(learned_styles[:1])
     assert error(code) < 0.7 * min(error(learned_styles[1:2]), error(torch.zeros_like(code)))
+
+
+def test_a_style_is_added_to_a_bundle(data, learned, tmp_path):
+    from personare.learn.styles import add_style
+    from personare.motion.karras import open_karras
+
+    before = learned("karras").bundle
+    after = add_style(before.folder, tmp_path / "more", data, name="new", seconds=2)
+    assert open_karras(after.folder).styles == (*open_karras(before.folder).styles, "new")
+    assert after.card.files["model.onnx"] == before.card.files["model.onnx"]
+    with pytest.raises(AssetError, match="recipe karras"):
+        add_style(learned("facegood").bundle.folder, tmp_path / "no", data, name="new")

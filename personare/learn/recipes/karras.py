@@ -80,7 +80,7 @@ class KarrasRecipe(Recipe):
 
     method, options_type = "karras", KarrasOptions
     summary = "Speech to curves after Karras et al. 2017, as one convolution over time"
-    training: ClassVar[dict] = {"rounds": 20, "steps": 50, "batch_size": 16, "learning_rate": 2e-3, "average": 0.99}
+    training: ClassVar[dict] = {"rounds": 10, "steps": 50, "batch_size": 16, "learning_rate": 2e-3, "average": 0.99}
     rows_before = rows_after = CONTEXT_ROWS
     fps = FPS
 
