@@ -16,7 +16,7 @@ from personare.errors import InputError, MissingExtra, PersonareError
 from personare.live.a2f_messages import AGGREGATE_URL, METHOD, SERVICE, messages
 from personare.live.a2f_parameters import FPS, NAMES, Feelings, Shaping, Wishes
 from personare.live.sources import samples_of
-from personare.live.voices import BusyError, LimitError
+from personare.live.voices import BusyError, LimitError, or_trouble
 from personare.spaces import EMOTIONS
 
 PORT = 52000
@@ -119,23 +119,13 @@ class _Stream:
         self._reading = asyncio.ensure_future(self._read(messages_in, wishes, feelings))
         await self._write(animation_data_stream_header=self._header(wishes.rate_hz))
         frames = voice.frames()
-        while (motion := await self._or_trouble(anext(frames, None))) is not None:
+        while (motion := await or_trouble(anext(frames, None), self._reading)) is not None:
             await self._show(shaping.apply(motion), feelings)
         await self._reading
         if len(self._sound):
             await self._write(animation_data=self._made.AnimationData(audio=self._sound_until(None)))
         await self._write(event=self._made.Event(event_type=0))
         await self._write(status=self._made.Status(code=SUCCESS, message=wishes.summary()))
-
-    async def _or_trouble(self, step):
-        """The result of `step`, or what went wrong with reading meanwhile."""
-        step = asyncio.ensure_future(step)
-        await asyncio.wait({step, self._reading}, return_when=asyncio.FIRST_COMPLETED)
-        if self._reading.done() and self._reading.exception():
-            step.cancel()
-            await asyncio.wait({step})
-            raise self._reading.exception()
-        return await step
 
     async def _read(self, messages_in, wishes, feelings):
         """Feed the voice until the end of the sound."""

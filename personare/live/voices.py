@@ -24,6 +24,17 @@ PIECE_S = 1.0
 _LEAST_S = 0.005
 
 
+async def or_trouble(step, reading):
+    """The result of awaiting `step`, or what went wrong meanwhile with `reading`, a task."""
+    step = asyncio.ensure_future(step)
+    await asyncio.wait({step, reading}, return_when=asyncio.FIRST_COMPLETED)
+    if reading.done() and reading.exception():
+        step.cancel()
+        await asyncio.wait({step})
+        raise reading.exception()
+    return await step
+
+
 class BusyError(PersonareError):
     """All the sessions that a server may have are taken."""
 

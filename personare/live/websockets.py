@@ -116,6 +116,21 @@ class _Server:
             self._loop.close()
 
 
+def header_message(motion, *, fps, rate_hz):
+    """The text that stands before all frames like those of `motion`."""
+    return json.dumps({"type": "header", "names": motion.space.columns, "fps": fps, "space": motion.space.name,
+                       "rate": rate_hz})
+
+
+def frame_message(index, motion, *, fps):
+    """The text of one frame, the first of `motion`."""
+    frame = {"type": "frame", "frame": index, "time": round(index / fps, 6),
+             "weights": np.round(motion.values[0].astype(float), 5).tolist()}
+    if motion.head_pose is not None:
+        frame["head"] = np.round(motion.head_pose[0].astype(float), 6).ravel().tolist()
+    return json.dumps(frame)
+
+
 class WebSocketSink:
     """Frames as JSON to every viewer; with sound, also the sound of each frame, as 16-bit samples.
 
@@ -151,16 +166,11 @@ class WebSocketSink:
 
     def send(self, index, motion):
         """Send one frame, and the sound up to its end."""
-        header = {"type": "header", "names": motion.space.columns, "fps": self._fps, "space": motion.space.name,
-                  "rate": self._rate_hz}
-        frame = {"type": "frame", "frame": index, "time": round(index / self._fps, 6),
-                 "weights": np.round(motion.values[0].astype(float), 5).tolist()}
-        if motion.head_pose is not None:
-            frame["head"] = np.round(motion.head_pose[0].astype(float), 6).ravel().tolist()
-        messages = [json.dumps(frame)]
+        header = header_message(motion, fps=self._fps, rate_hz=self._rate_hz)
+        messages = [frame_message(index, motion, fps=self._fps)]
         if self._with_sound and (sound := self._sound_until((index + 1) / self._fps)):
             messages.insert(0, sound)
-        self._server.call(self._spread, json.dumps(header), messages)
+        self._server.call(self._spread, header, messages)
 
     def _sound_until(self, time_s):
         """16-bit samples of the sound before that time which were not passed on yet."""
