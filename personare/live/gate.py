@@ -7,6 +7,7 @@ import asyncio
 import hmac
 import ipaddress
 import json
+import time
 from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
@@ -55,7 +56,7 @@ class Gate:
             out pages whose own name was made to lead here.
         token: asked of everybody as `authorization: Bearer TOKEN`, or `?token=` of a WebSocket; None for none.
         idle_s: seconds that a client may let an answer wait.
-        count: called with (path of the route, status) after each request.
+        count: called with (path of the route, status, seconds) after each request.
     """
 
     def __init__(self, app, *, bind, token, idle_s, count):
@@ -66,14 +67,20 @@ class Gate:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        status = [500]
+        status, begin, left = [500], time.monotonic(), False
 
         async def patient_send(message):
+            nonlocal left
             if message["type"].endswith("response.start"):
                 status[0] = message["status"]
             elif message["type"] == "websocket.accept":
                 status[0] = 101
-            await asyncio.wait_for(send(message), self._idle_s)
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    await send(message)
+            except TimeoutError:
+                left = True
+                raise
 
         try:
             refusal = self._refusal(scope)
@@ -81,8 +88,12 @@ class Gate:
                 await _refuse(scope, receive, patient_send, *refusal)
             else:
                 await self._app(scope, receive, patient_send)
+        except Exception:
+            # One that does not read is let go; that is no failure of ours to be logged as one.
+            if not left:
+                raise
         finally:
-            self._count(getattr(scope.get("route"), "path", "other"), status[0])
+            self._count(getattr(scope.get("route"), "path", "other"), status[0], time.monotonic() - begin)
 
     def _refusal(self, scope):
         """None, or (status, word, sentence)."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from personare.arrays import checked_number
 from personare.errors import PersonareError
+from personare.live.prometheus import Histogram
 from personare.live.voices import BusyError, LimitError
 
 # Progress that is closer than this is not passed on, seconds.
@@ -27,6 +28,10 @@ _GRACE_S = 5.0
 
 class LateError(PersonareError):
     """Something took longer than the server allows."""
+
+
+class SlowError(PersonareError):
+    """A client kept the server waiting for longer than allowed."""
 
 
 class CancelledJob(PersonareError):
@@ -65,19 +70,22 @@ class Job:
 
     Attributes:
         id: that nobody can guess.
-        order: what was asked for, handed on to the function that makes the result.
-        sound, result: paths of upload and result.
+        order: what was asked for, handed on to the function that makes the result; None before the job is started.
+        folder, sound, result: paths of its files: all, the upload, the result.
         state: "receiving", "waiting", "working", "done", "failed" or "cancelled".
         stage, value: what is done, and the part of it, 0..1 or None.
         error: what went wrong, or None.
+        heard_s: seconds of its sound that were computed.
+        stopped: whether it has to end.
     """
 
-    def __init__(self, jobs, order, name):
-        self.id, self.order, self._jobs = secrets.token_urlsafe(16), order, jobs
+    def __init__(self, jobs):
+        self.id, self._jobs = secrets.token_urlsafe(16), jobs
         self.folder = Path(tempfile.mkdtemp(dir=jobs.folder))
-        self.sound, self.result = self.folder / "sound", self.folder / name
+        self.sound, self.order, self.result = self.folder / "sound", None, None
         self.state, self.stage, self.value, self.error = "receiving", "", None, None
-        self.stopped, self._deadline, self._told_s = False, float("inf"), 0.0
+        self.heard_s, self.stopped = 0.0, False
+        self._deadline, self._told_s, self._timers = float("inf"), 0.0, []
         self._news, self._loop = asyncio.Event(), asyncio.get_running_loop()
 
     @property
@@ -85,9 +93,9 @@ class Job:
         """Whether nothing will change any more."""
         return self.state in ("done", "failed", "cancelled")
 
-    async def news(self):
-        """Wait until something has changed."""
-        await self._news.wait()
+    def news(self):
+        """What to await until something has changed after this call."""
+        return self._news.wait()
 
     async def end(self):
         """Wait until the job has ended.
@@ -117,8 +125,18 @@ class Job:
         """Say that a thread works on it now."""
         limit_s = self._jobs.limits.wall_s
         self._deadline = time.monotonic() + limit_s
-        self.call(self._loop.call_later, limit_s + _GRACE_S, self._jobs.finish, self, self._late())
+        self.call(self.later, limit_s + _GRACE_S, self._jobs.finish, self, self._late())
         self.call(lambda: self.change(state="working"))
+
+    def later(self, seconds, work, *arguments):
+        """Run work(*arguments) after a while, unless forget() comes first; on the loop's thread."""
+        self._timers.append(self._loop.call_later(seconds, work, *arguments))
+
+    def forget(self):
+        """Drop what was to be done later."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
 
     def progress(self, stage):
         """A progress(done, total) callback for one stage; it raises where the job may not go on."""
@@ -128,8 +146,10 @@ class Job:
                 raise CancelledJob("job: cancelled")
             if now_s > self._deadline:
                 raise self._late()
-            if stage == "listen" and done > limits.sound_s:
-                raise LimitError(f"sound: expected at most {limits.sound_s:g} s, got more; cut it in pieces")
+            if stage == "listen":
+                self.heard_s = done
+                if max(done, total or 0) > limits.sound_s:
+                    raise LimitError(f"sound: expected at most {limits.sound_s:g} s, got more; cut it in pieces")
             if now_s - self._told_s > _LEAST_GAP_S or done == total:
                 self._told_s = now_s
                 value = round(min(done / total, 1.0), 4) if total else None
@@ -156,7 +176,8 @@ class Jobs:
         threads: jobs that are computed at the same time.
 
     Attributes:
-        counts: name -> number, for metrics: jobs, refused, done, failed, cancelled, sound_bytes, work_ms.
+        counts: name -> number, for metrics: jobs, refused, done, failed, cancelled, sound_bytes, sound_ms, work_ms.
+        spent: Histogram of seconds from the end of an upload to the end of its job.
     """
 
     def __init__(self, make, *, limits=None, threads=2):
@@ -164,6 +185,7 @@ class Jobs:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="personare-job")
         self._home = tempfile.TemporaryDirectory(prefix="personare-jobs-", ignore_cleanup_errors=True)
         self.folder, self.counts, self._held = Path(self._home.name), Counter(), {}
+        self.spent = Histogram()
 
     def __getitem__(self, key):
         return self._held[key]
@@ -175,8 +197,8 @@ class Jobs:
         """Counter of states."""
         return Counter(job.state for job in self._held.values())
 
-    def open(self, order, name):
-        """A new Job that waits for its sound; `name` is the file name of its result.
+    def open(self):
+        """A new Job that waits for its sound.
 
         Raises:
             BusyError: as many as allowed are not done yet.
@@ -184,16 +206,23 @@ class Jobs:
         if sum(not job.ended for job in self._held.values()) >= self.limits.jobs:
             self.counts["refused"] += 1
             raise BusyError(f"jobs: expected at most {self.limits.jobs} at a time, got one more; try again later")
-        job = Job(self, order, name)
+        job = Job(self)
         self.counts["jobs"] += 1
         self._held[job.id] = job
         return job
 
-    def start(self, job):
-        """Put a job whose sound is there into the queue."""
+    def start(self, job, order, name):
+        """Put a job whose sound is there into the queue.
+
+        Args:
+            job: Job.
+            order: what to make of it.
+            name: file name of the result.
+        """
+        job.order, job.result = order, job.folder / name
         job.change(state="waiting")
         self.counts["sound_bytes"] += job.sound.stat().st_size
-        self._pool.submit(self._work, job)
+        self._pool.submit(self._work, job, time.monotonic())
 
     def finish(self, job, error=None):
         """Say how a job ended, once; on the loop's thread."""
@@ -203,15 +232,17 @@ class Jobs:
         job.stopped = True
         self.counts[state] += 1
         job.change(state=state, error=error)
+        job.forget()
         for old in [job for job in self._held.values() if job.ended][:-int(self.limits.kept)]:
             self.drop(old)
         if job.id in self._held:
-            asyncio.get_running_loop().call_later(self.limits.kept_s, self.drop, job)
+            job.later(self.limits.kept_s, self.drop, job)
 
     def drop(self, job):
         """Cancel a job where it is not done, and delete its files."""
         self._held.pop(job.id, None)
         self.finish(job, CancelledJob("job: cancelled"))
+        job.forget()
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def close(self):
@@ -222,22 +253,34 @@ class Jobs:
         self._held.clear()
         self._home.cleanup()
 
-    def _work(self, job):
+    def _work(self, job, since):
         begin, error = time.monotonic(), None
         try:
             if not job.stopped:
                 job.begin()
                 self._make(job.sound, job.result, job.order, job.progress)
         except PersonareError as wrong:
-            error = wrong
+            error = _without(job.folder, wrong)
         except Exception:  # one job's trouble must not end the server
             error = PersonareError("job: the server failed; its log says why")
             if not job.stopped:
                 logging.getLogger("personare.live.jobs").exception("job failed")
-        job.call(self._worked, job, error, time.monotonic() - begin)
+        now = time.monotonic()
+        job.call(self._worked, job, error, now - begin, now - since)
 
-    def _worked(self, job, error, spent_s):
-        self.counts["work_ms"] += 1000 * spent_s
+    def _worked(self, job, error, spent_s, waited_s):
+        self.counts["work_ms"] += round(1000 * spent_s)
+        self.counts["sound_ms"] += round(1000 * job.heard_s)
+        self.spent.observe(waited_s)
         self.finish(job, error)
-        if job.id not in self._held:
+        if job.id in self._held:
+            job.sound.unlink(missing_ok=True)
+        else:
             shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _without(folder, error):
+    """An error whose message tells nothing of where the server keeps its files."""
+    text = str(error).replace(f"{folder}/", "").replace(str(folder), "the job").replace(str(Path.home()), "~")
+    error.args = (text,)
+    return error

@@ -16,6 +16,7 @@ import numpy as np
 from personare.arrays import checked_number
 from personare.audio.resampling import checked_rate
 from personare.errors import InputError, PersonareError
+from personare.live.prometheus import Histogram
 from personare.motion.performance import Performance, open_method
 
 # Sound computed in one go, seconds: a voice that was given a whole file lets others have their turn.
@@ -77,13 +78,14 @@ class Host:
     Attributes:
         counts: name -> number, for metrics: voices, refused, failed, frames, sound_ms, compute_ms.
         open_voices: how many there are now.
+        latency: Histogram of seconds from the coming of the sound that makes a frame certain to the frame.
     """
 
     def __init__(self, model="vox", *, limits=None, threads=2):
         self.model, self.limits = str(model), limits or Limits()
         self.method = open_method(model)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="personare-voice")
-        self.counts, self.open_voices = Counter(), 0
+        self.counts, self.open_voices, self.latency = Counter(), 0, Histogram()
         # The first run of a network is slow; it is taken before anybody waits for it.
         Performance(self.method, from_hz=16000).push(np.zeros(16000, np.float32))
 
@@ -138,6 +140,7 @@ class Voice:
         self.rate_hz, self.fps, self.performance = rate_hz, fps, performance
         self._host, self._waiting, self._count, self._feelings = host, [], 0, []
         self.heard = self._done = self._given = 0
+        self._came_at = time.monotonic()
         self._ended = self._closed = False
         self._more, self._room = asyncio.Event(), asyncio.Event()
         host.open_voices += 1
@@ -158,6 +161,7 @@ class Voice:
         if len(samples) and not np.isfinite(samples).all():
             raise InputError("samples", expected="finite numbers", got="NaN or infinity", remedy="check the source")
         self._waiting.append(samples)
+        self._came_at = time.monotonic()
         self._count += len(samples)
         self.heard += len(samples)
         self._more.set()
@@ -180,11 +184,13 @@ class Voice:
             while not (self._ended or self._worth_it()):
                 self._more.clear()
                 await self._more.wait()
+            came_at = self._came_at
             if self._count:
                 motion = await self._host.compute(self._push, self._take(), self._felt())
             elif self._ended:
                 break
             if len(motion):
+                self._host.latency.observe(time.monotonic() - came_at)
                 yield self._counted(motion)
         motion = await self._host.compute(self.performance.finish)
         if len(motion):
