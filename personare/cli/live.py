@@ -32,7 +32,10 @@ def live(
     to: Annotated[list[str] | None, typer.Option("--to", metavar="SINK", help="livelink://HOST (Unreal), vmc://HOST"
                                                  "?avatar=vrm0, ifacialmocap://HOST, facegood://HOST, "
                                                  "ws://HOST:PORT (browsers), json:-, or a "
-                                                 "take to record such as take.csv; may be repeated.")] = None,
+                                                 "take to record such as take.csv; tcp://HOST:PORT or audio[:DEVICE] "
+                                                 "for the sound; may be repeated.")] = None,
+    audio_delay: Annotated[str, typer.Option("--audio-delay", metavar="DELAY", help="Of the sound that is passed on: "
+                                             "auto to meet the picture, or milliseconds.")] = "auto",
     rate: Annotated[int, typer.Option(min=8000, max=192000, help="Rate of microphone or raw samples, Hz.")] = 16000,
     model: Model = "vox",
     fps: Fps = 30.0,
@@ -51,6 +54,7 @@ def live(
     json_progress: JsonProgress = False,
 ):
     """Speak, and the character speaks: sound in, packets out, on a steady clock. Ctrl-C ends it."""
+    from personare.live.delays import delay_of
     from personare.live.show import Show
     from personare.live.sinks import open_sink
     from personare.live.sources import open_source
@@ -58,9 +62,10 @@ def live(
 
     layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
+    delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
     show = Show(open_source(source, rate_hz=rate), sinks, fps=fps, model=model, layers=layers, emotion=emotion,
-                articulation=articulation, style=style)
+                audio_delay=delay, articulation=articulation, style=style)
     with report.file(source):
         try:
             show.run(say=report.warning)

@@ -1,6 +1,7 @@
 """`personare serve`: the model as a service that other programs talk to."""
 
 import asyncio
+import warnings
 from functools import lru_cache
 from typing import Annotated
 
@@ -71,13 +72,16 @@ async def _serve_http(host, report, where, *, make, limits, threads):
     from personare.live.http_service import open_service
     from personare.live.jobs import Jobs
 
-    jobs = Jobs(make, limits=limits, threads=threads)
+    jobs, show = Jobs(make, limits=limits, threads=threads), warnings.showwarning
+    # What is wrong with a client's sound is told to the client.
+    warnings.showwarning = lambda message, *rest, **more: jobs.warn(message) or show(message, *rest, **more)
     try:
         server, place = open_service(host, jobs, **where)
         name = f"[{where['bind']}]" if ":" in where["bind"] else where["bind"]
         report.say(f"HTTP service on http://{name}:{place.getsockname()[1]}, model {host.model}; its page is at /docs")
         await server.serve(sockets=[place])
     finally:
+        warnings.showwarning = show
         jobs.close()
 
 

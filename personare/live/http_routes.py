@@ -249,6 +249,8 @@ def _file(job):
             while block := file.read(_BLOCK):
                 yield block
 
-    return StreamingResponse(blocks(), media_type=KINDS[job.order.format], headers={
-        "Content-Length": str(job.result.stat().st_size),
-        "Content-Disposition": f'attachment; filename="{job.result.name}"'})
+    headers = {"Content-Length": str(job.result.stat().st_size),
+               "Content-Disposition": f'attachment; filename="{job.result.name}"'}
+    if job.warning:
+        headers["Personare-Warning"] = " ".join(job.warning.encode("ascii", "replace").decode().split())
+    return StreamingResponse(blocks(), media_type=KINDS[job.order.format], headers=headers)

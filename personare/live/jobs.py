@@ -9,6 +9,7 @@ import logging
 import secrets
 import shutil
 import tempfile
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,7 @@ class Job:
         state: "receiving", "waiting", "working", "done", "failed" or "cancelled".
         stage, value: what is done, and the part of it, 0..1 or None.
         error: what went wrong, or None.
+        warning: what is wrong with its sound, though it can be used; or None.
         heard_s: seconds of its sound that were computed.
         stopped: whether it has to end.
     """
@@ -84,7 +86,7 @@ class Job:
         self.folder = Path(tempfile.mkdtemp(dir=jobs.folder))
         self.sound, self.order, self.result = self.folder / "sound", None, None
         self.state, self.stage, self.value, self.error = "receiving", "", None, None
-        self.heard_s, self.stopped = 0.0, False
+        self.warning, self.heard_s, self.stopped = None, 0.0, False
         self._deadline, self._told_s, self._timers = float("inf"), 0.0, []
         self._news, self._loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -111,6 +113,7 @@ class Job:
     def said(self):
         """State as plain data."""
         told = {"id": self.id, "state": self.state, "stage": self.stage, "value": self.value}
+        told |= {} if self.warning is None else {"warning": self.warning}
         return told if self.error is None else {**told, "message": str(self.error)}
 
     def change(self, **values):
@@ -185,7 +188,7 @@ class Jobs:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="personare-job")
         self._home = tempfile.TemporaryDirectory(prefix="personare-jobs-", ignore_cleanup_errors=True)
         self.folder, self.counts, self._held = Path(self._home.name), Counter(), {}
-        self.spent = Histogram()
+        self.spent, self._working = Histogram(), threading.local()
 
     def __getitem__(self, key):
         return self._held[key]
@@ -245,6 +248,14 @@ class Jobs:
         job.forget()
         shutil.rmtree(job.folder, ignore_errors=True)
 
+    def warn(self, message):
+        """Keep a warning for the client of the job that the calling thread works on; whether there is one."""
+        job = getattr(self._working, "job", None)
+        if job is None:
+            return False
+        job.warning = _told(str(message), job.folder)
+        return True
+
     def close(self):
         """Cancel everything, wait for the threads and delete all files."""
         for job in self._held.values():
@@ -254,18 +265,19 @@ class Jobs:
         self._home.cleanup()
 
     def _work(self, job, since):
-        begin, error = time.monotonic(), None
+        begin, error, self._working.job = time.monotonic(), None, job
         try:
             if not job.stopped:
                 job.begin()
                 self._make(job.sound, job.result, job.order, job.progress)
         except PersonareError as wrong:
-            error = _without(job.folder, wrong)
+            wrong.args = (_told(str(wrong), job.folder),)
+            error = wrong
         except Exception:  # one job's trouble must not end the server
             error = PersonareError("job: the server failed; its log says why")
             if not job.stopped:
                 logging.getLogger("personare.live.jobs").exception("job failed")
-        now = time.monotonic()
+        now, self._working.job = time.monotonic(), None
         job.call(self._worked, job, error, now - begin, now - since)
 
     def _worked(self, job, error, spent_s, waited_s):
@@ -279,8 +291,6 @@ class Jobs:
             shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _without(folder, error):
-    """An error whose message tells nothing of where the server keeps its files."""
-    text = str(error).replace(f"{folder}/", "").replace(str(folder), "the job").replace(str(Path.home()), "~")
-    error.args = (text,)
-    return error
+def _told(text, folder):
+    """A message that tells nothing of where the server keeps its files."""
+    return text.replace(f"{folder}/", "").replace(str(folder), "the job").replace(str(Path.home()), "~")

@@ -9,6 +9,7 @@ from queue import Empty, Queue
 import numpy as np
 
 from personare.live.clock import Clock, Pacer
+from personare.live.delays import AUTO, DelayLine
 from personare.motion.performance import Performance
 
 _LONGEST_WAIT_S = 0.05
@@ -31,6 +32,7 @@ class Figures:
         late_ms: (n,) how much after its due time each frame was sent.
         shown, dropped: frames.
         sound_s: seconds of sound heard.
+        delay_ms: by how much sound has to be delayed to meet the picture; None before the first frame.
     """
 
     look_ahead_ms: float
@@ -40,12 +42,14 @@ class Figures:
     shown: int
     dropped: int
     sound_s: float
+    delay_ms: float | None = None
 
     def as_rows(self):
         """name -> figure or dict of them, for print_figures."""
         rows = {f"{name} ms": dict(zip(("median", "p95", "p99"), row, strict=True))
                 for name, row in self.percentiles().items()}
-        return {"look-ahead ms": self.look_ahead_ms, **rows, "frames shown": float(self.shown),
+        delay = {} if self.delay_ms is None else {"sound delay ms": self.delay_ms}
+        return {"look-ahead ms": self.look_ahead_ms, **rows, **delay, "frames shown": float(self.shown),
                 "frames dropped": float(self.dropped), "sound s": self.sound_s}
 
     def percentiles(self):
@@ -63,15 +67,18 @@ class Show:
         sinks: list of sinks.
         fps: frames a second.
         clock: Clock; a simulated one in tests.
+        audio_delay: of sinks that play sound: "auto" to meet the picture, or seconds.
         **options: model, layers, emotion, articulation, as for Performance.
     """
 
-    def __init__(self, source, sinks, *, fps=30.0, clock=Clock, **options):
+    def __init__(self, source, sinks, *, fps=30.0, clock=Clock, audio_delay=AUTO, **options):
         self.source, self.sinks, self.fps, self._clock = source, list(sinks), fps, clock
         # The first run of a network is slow; it is taken before anybody waits for it.
         Performance(from_hz=source.rate_hz, fps=fps, **options).push(np.zeros(source.rate_hz, np.float32))
         self.performance = Performance(from_hz=source.rate_hz, fps=fps, **options)
         self.pacer = Pacer(fps, self._send, clock=clock)
+        self._lines = [DelayLine(sink, clock=clock, delay=audio_delay, due=self.pacer.due)
+                       for sink in self.sinks if hasattr(sink, "play")]
         self._compute, self._latency = deque(maxlen=_MOST_FIGURES), deque(maxlen=_MOST_FIGURES)
         self._heard_s, self._heard_at = deque(maxlen=_MOST_CHUNKS), deque(maxlen=_MOST_CHUNKS)
         self._heard = 0
@@ -96,7 +103,7 @@ class Show:
         try:
             self._fed_at = self._sound_at = self._clock.now()
             while not self._stop.is_set():
-                wait = self.pacer.pump()
+                wait = self._pump()
                 if len(self.pacer.waiting) > _MOST_AHEAD_S * self.fps:
                     self._clock.sleep(min(wait or 0.0, _LONGEST_WAIT_S))
                     continue
@@ -127,9 +134,9 @@ class Show:
         self._heard += len(samples)
         self._heard_s.append(self._heard / self.source.rate_hz)
         self._heard_at.append(begin)
-        for sink in self.sinks:
-            if hasattr(sink, "hear"):
-                sink.hear(samples, self.source.rate_hz)
+        for taker in (*self.sinks, *self._lines):
+            if hasattr(taker, "hear"):
+                taker.hear(samples, self.source.rate_hz)
         motion = self.performance.push(samples)
         self._compute.append(1000 * (self._clock.now() - begin))
         self.pacer.add(self._split(motion))
@@ -160,7 +167,7 @@ class Show:
         """Figures so far."""
         return Figures(1000 * self.performance.look_ahead_s, np.array(self._compute), np.array(self._latency),
                        1000 * np.array(self.pacer.lateness_s), self.pacer.shown, self.pacer.dropped,
-                       self._heard / self.source.rate_hz)
+                       self._heard / self.source.rate_hz, None if self.delay_s is None else 1000 * self.delay_s)
 
     def _listen(self, queue):
         try:
@@ -173,8 +180,19 @@ class Show:
         finally:
             queue.put(_END)
 
+    def _pump(self):
+        """Show and play what is due; seconds until more is, or None."""
+        waits = [self.pacer.pump()]
+        for line in list(self._lines):
+            try:
+                waits.append(line.pump())
+            except Exception as error:  # one sink's trouble must not stop the others
+                self._lines.remove(line)
+                self._leave_out(line.sink, error)
+        return min((wait for wait in waits if wait is not None), default=None)
+
     def _drain(self):
-        while (wait := self.pacer.pump()) is not None and not self._stop.is_set():
+        while (wait := self._pump()) is not None and not self._stop.is_set():
             self._clock.sleep(wait)
 
     def _split(self, motion):
@@ -191,9 +209,12 @@ class Show:
             try:
                 sink.send(index, motion)
             except Exception as error:  # one sink's trouble must not stop the others
-                self.sinks.remove(sink)
-                self.broken.append((sink, error))
-                self._say(f"{type(sink).__name__} failed and is left out: {error}")
+                self._leave_out(sink, error)
+
+    def _leave_out(self, sink, error):
+        self.sinks.remove(sink)
+        self.broken.append((sink, error))
+        self._say(f"{type(sink).__name__} failed and is left out: {error}")
 
 
 _END = object()

@@ -11,6 +11,7 @@ import numpy as np
 
 from personare.errors import InputError, MissingExtra
 from personare.live import packets
+from personare.live.speakers import Loudspeaker, TcpSound
 from personare.motion.performance import joined
 from personare.motion.retarget import convert
 
@@ -26,11 +27,12 @@ def open_sink(text, *, fps):
         text: livelink://HOST[:PORT][?subject=NAME], vmc://HOST[:PORT][?avatar=vrm0|vrm1|perfect-sync],
             facegood://HOST[:PORT], ifacialmocap://HOST[:PORT], ws://HOST:PORT[?sound=yes]
             to serve browsers, json:- or json:PATH, or the path of a take to record
-            (.csv, .npz, .json).
+            (.csv, .npz, .json); for the sound, tcp://HOST:PORT[?rate=48000] or audio[:DEVICE].
         fps: frames a second, for time codes.
 
     Returns:
-        An object with send(index, motion of one frame) and close().
+        An object with send(index, motion of one frame) and close(); with play(samples, rate in Hz) where it takes sound
+        when its face is shown, with hear(samples, rate in Hz) where it takes it at once.
 
     Raises:
         InputError: no such sink, or the host is not known.
@@ -44,9 +46,13 @@ def open_sink(text, *, fps):
         from personare.live.websockets import WebSocketSink
 
         return WebSocketSink(text, fps=fps)
+    if kind == "tcp" and "://" in text:
+        return TcpSound(text)
+    if kind == "audio":
+        return Loudspeaker(text.partition(":")[2] or None)
     if "://" in text:
-        raise InputError("--to", expected="livelink://, vmc://, facegood://, ifacialmocap://, ws://, json:- or a "
-                         "file name", got=f"'{text}'", remedy="see personare live --help")
+        raise InputError("--to", expected="livelink://, vmc://, facegood://, ifacialmocap://, ws://, tcp://, audio, "
+                         "json:- or a file name", got=f"'{text}'", remedy="see personare live --help")
     return Recording(text)
 
 
