@@ -15,6 +15,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from personare.errors import InputError, MissingExtra
 from personare.learn.recipes import Item
@@ -269,12 +270,7 @@ def fit(recipe, corpus, options, *, folder=None, progress=None, tell=None):
         ensure_folder(folder)
         resume = folder / CHECKPOINT if (folder / CHECKPOINT).is_file() else None
     with _quiet():
-        trainer = lightning.Trainer(
-            max_epochs=options.rounds, accelerator=options.accelerator, devices=options.devices,
-            precision=options.precision, gradient_clip_val=options.clip or None, logger=_logger(options, folder),
-            callbacks=[rounds], enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-            use_distributed_sampler=True, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0,
-            deterministic="warn", log_every_n_steps=options.steps, default_root_dir=folder)
+        trainer = _trainer(options, folder, rounds)
         trainer.fit(learner, ckpt_path=None if resume is None else str(resume),
                     **({"weights_only": True} if resume else {}))
     if trainer.interrupted:
@@ -283,6 +279,26 @@ def fit(recipe, corpus, options, *, folder=None, progress=None, tell=None):
     if rounds.best_state is not None and corpus.held_out:
         network.load_state_dict(rounds.best_state)
     return network.eval(), rounds.curve
+
+
+def _trainer(options, folder, rounds):
+    """Lightning's trainer.
+
+    Raises:
+        InputError: an accelerator, a number of devices or a precision that this machine does not have.
+    """
+    logger = _logger(options, folder)
+    try:
+        return lightning.Trainer(
+            max_epochs=options.rounds, accelerator=options.accelerator, devices=options.devices,
+            precision=options.precision, gradient_clip_val=options.clip or None, logger=logger,
+            callbacks=[rounds], enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+            use_distributed_sampler=True, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0,
+            deterministic="warn", log_every_n_steps=options.steps, default_root_dir=folder)
+    except (MisconfigurationException, ValueError) as error:
+        asked = f"{options.accelerator}, {options.devices} of them, {options.precision}"
+        raise InputError("accelerator", expected="one that this machine has, with its devices and precision",
+                         got=f"{asked}: {' '.join(str(error).split())[:120]}", remedy="use cpu") from error
 
 
 def _logger(options, folder):

@@ -116,3 +116,9 @@ def test_a_logger_by_name(corpus, tmp_path):
     assert "loss" in next(tmp_path.rglob("metrics.csv")).read_text()
     with pytest.raises(InputError, match="one of csv, tensorboard, wandb"):
         fit(Linear(Options()), corpus, TrainingOptions(rounds=1, steps=2, logger="paper"), folder=tmp_path)
+
+
+@pytest.mark.parametrize("asked", [{"accelerator": "abacus"}, {"precision": "8"}])
+def test_a_machine_that_is_not_there(asked, corpus):
+    with pytest.raises(InputError, match="one that this machine has"):
+        fit(Linear(Options()), corpus, TrainingOptions(rounds=1, steps=2, **asked))
