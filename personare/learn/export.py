@@ -76,7 +76,7 @@ def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
         torch.onnx.export(folded, (torch.zeros(1, row_count, len(folded.mean)),), file, opset_version=OPSET,
                           dynamo=False, input_names=["rows"], output_names=list(outputs),
                           dynamic_axes={"rows": {1: "r"}, **{name: {1: "t"} for name in outputs}})
-    return _with_short_weights(file.getvalue(), bits)
+    return with_short_weights(file.getvalue(), bits)
 
 
 def graph_bytes(network, inputs, outputs):
@@ -141,7 +141,7 @@ def read_network(path):
     return network.eval()
 
 
-def _with_short_weights(content, bits):
+def with_short_weights(content, bits):
     """Store large weights in few bits, with what makes numbers of them in front; runtimes fold that when they load."""
     import numpy as np
     import onnx

@@ -80,3 +80,10 @@ def rotation_from_angles(angles):
     rx = matrices(one, zero, zero, zero, cp, -sp, zero, sp, cp)
     rz = matrices(cr, -sr, zero, sr, cr, zero, zero, zero, one)
     return ry @ rx @ rz
+
+
+def angles_from_rotation(rotations):
+    """(t, 3) yaw, pitch, roll in radians of (t, 3, 3) rotations; what rotation_from_angles takes back."""
+    yaw = np.arctan2(rotations[:, 0, 2], rotations[:, 2, 2])
+    pitch = np.arcsin(np.clip(-rotations[:, 1, 2], -1, 1))
+    return np.stack([yaw, pitch, np.arctan2(rotations[:, 1, 0], rotations[:, 1, 1])], axis=1)

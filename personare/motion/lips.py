@@ -79,3 +79,26 @@ def arkit_from_curves(curves):
     values = np.zeros((len(curves), len(ARKIT_52)), np.float32)
     values[:, _ARKIT_COLUMNS] = curves[:, _ARKIT_SOURCES]
     return values
+
+
+def curves_from_arkit(values):
+    """(t, 18) float32 mouth curves of (t, 52) ARKit-52 values: the mean of both sides; the rest is left out."""
+    curves = np.zeros((len(values), len(CURVES)), np.float32)
+    np.add.at(curves.T, _ARKIT_SOURCES, values[:, _ARKIT_COLUMNS].T)
+    return curves / _SIDES.astype(np.float32)
+
+
+def with_contact(values, gates):
+    """ARKit-52 values whose mouth closes, bites or rests as far as gates say; eyes and brows stay as they are.
+
+    Args:
+        values: (t, 52) float32 in 0..1.
+        gates: (t, 3) float32 in 0..1, columns GATES.
+
+    Returns:
+        (t, 52) float32 in 0..1; the mouth is symmetric.
+    """
+    values = values.copy()
+    mouth = arkit_from_curves(constrain(curves_from_arkit(values), gates))
+    values[:, _ARKIT_COLUMNS] = mouth[:, _ARKIT_COLUMNS]
+    return values

@@ -13,6 +13,7 @@ from personare import registry
 from personare.arrays import checked_number
 from personare.audio.resampling import Resampler
 from personare.errors import InputError
+from personare.motion.brought import scaled, without
 from personare.motion.layers import Layers, LayerStream
 from personare.store import CARD, read_bundle
 
@@ -59,7 +60,9 @@ class Performance:
                                 seed=layers.seed if seed is None else seed)
         self._resampler = Resampler(from_hz, self._session.rate_hz)
         self.look_ahead_s = getattr(self._session, "look_ahead_s", 0.0)
-        self._life = LayerStream(fps, layers, emotion=emotion, articulation=articulation,
+        # A method may move eyes and head itself; the strengths of layers then say how much.
+        self._layers, self._brings = layers, tuple(getattr(self._session, "brings", ()))
+        self._life = LayerStream(fps, without(layers, self._brings), emotion=emotion, articulation=articulation,
                                  rate_hz=self._session.rate_hz, lead_s=self.look_ahead_s)
 
     def push(self, samples):
@@ -69,7 +72,7 @@ class Performance:
     def finish(self):
         """The remaining frames, as Motion; nothing may be pushed after."""
         last = self._perform(self._resampler.finish())
-        return joined([last, self._life.apply(self._session.finish())])
+        return joined([last, self._alive(self._session.finish())])
 
     def feel(self, mixture, *, at_s=0.0):
         """Change to another emotion at a time, or from the next frame on; see LayerStream.feel."""
@@ -77,7 +80,11 @@ class Performance:
 
     def _perform(self, samples):
         self._life.hear(samples)
-        return self._life.apply(self._session.push(samples))
+        return self._alive(self._session.push(samples))
+
+    def _alive(self, motion):
+        """Frames of the method with everything on top."""
+        return self._life.apply(scaled(motion, self._layers, self._brings) if self._brings else motion)
 
 
 def _opened(method, *, fps, style, seed):

@@ -145,13 +145,13 @@ def decode(outputs, *, options):
     curves, logits = outputs[:, : len(CURVES)], outputs[:, len(CURVES) :]
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
     gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
-    mouth = constrain(_sized(curves, options), gates)
+    mouth = constrain(sized(curves, options), gates)
     count = len(mouth) - len(options.smoothing) + 1
     smooth = sum(np.float32(weight) * mouth[i : i + count] for i, weight in enumerate(options.smoothing))
     return arkit_from_curves(smooth)
 
 
-def _sized(curves, options):
+def sized(curves, options):
     """(t, 18) free curves as large as those of tracked mouths, in 0..1."""
     pucker = CURVE["mouthPucker"]
     sized = curves * (options.amplitude * np.where(_PARTS_LIPS, options.opening, 1)).astype(np.float32)

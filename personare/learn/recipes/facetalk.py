@@ -1,0 +1,155 @@
+"""How FaceTalk's motion diffusion learns on clips of one's own, in any space: ARKit, FLAME, codes of NPHM."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+import torch
+
+from personare.audio.front_ends import open_front_end
+from personare.errors import InputError
+from personare.learn.diffusion import DiffusionOptions, facetalk_loss
+from personare.learn.facetalk import block_network, facetalk_files, run_options
+from personare.learn.nets.facetalk import Facetalk, FacetalkConfig, paper
+from personare.learn.recipes import Recipe
+from personare.learn.recipes.karras import UNNAMED, limits, named_space
+from personare.motion.facetalk import Blocks, decoded
+
+FPS, ROWS_HZ = 30.0, 60.0
+SIZES, STYLES_OF = ("small", "paper"), ("speaker", "emotion", "none")
+
+
+@dataclass(frozen=True)
+class FacetalkTraining:
+    """Settings of the method.
+
+    Args:
+        size: "small", 2 million weights, or "paper", 47 million, causal and without what is carried.
+        known: frames that a block goes on from, 1 or more.
+        fresh: frames that a block makes.
+        styles: what has a style of its own: "speaker", "emotion" or "none".
+        strength_low, strength_high: range of the factor on expression that clips are learned with; 1 and 1 for none.
+        deaf: share of items that are learned without the sound, 0..1; guidance needs some.
+        velocity: weight of differences of neighbouring frames.
+        dropout: share of numbers left out while learning, 0..1.
+        steps: of sampling, 1..1000.
+        guidance: of sampling, above 0; 1 for none.
+        bands: log-mel energies heard beside the phones; 0 for phones alone.
+    """
+
+    size: str = "small"
+    known: int = 15
+    fresh: int = 30
+    styles: str = "speaker"
+    strength_low: float = 0.8
+    strength_high: float = 1.4
+    deaf: float = 0.25
+    velocity: float = 1.0
+    dropout: float = 0.1
+    steps: int = 8
+    guidance: float = 1.5
+    bands: int = 16
+
+    def __post_init__(self):
+        def check(name, ok, expected):
+            if not ok:
+                raise InputError(name, expected=expected, got=repr(getattr(self, name)), remedy="change it")
+
+        check("size", self.size in SIZES, f"one of {', '.join(SIZES)}")
+        check("styles", self.styles in STYLES_OF, f"one of {', '.join(STYLES_OF)}")
+        for name in ("known", "fresh"):
+            check(name, 1 <= getattr(self, name) <= 1000, "1 to 1000 frames")
+        for name in ("deaf", "dropout"):
+            check(name, 0 <= getattr(self, name) < 1, "0 or more and below 1")
+        check("strength_low", 0.1 <= self.strength_low <= 1, "0.1 to 1")
+        check("strength_high", 1 <= self.strength_high <= 4, "1 to 4")
+        check("velocity", 0 <= self.velocity <= 100, "0 to 100")
+        check("steps", 1 <= self.steps <= 1000, "1 to 1000")
+        check("guidance", 0 < self.guidance <= 10, "above 0, up to 10")
+        check("bands", self.bands == 0 or 8 <= self.bands <= 128, "0, or 8 to 128")
+
+
+class FacetalkRecipe(Recipe):
+    """See the module."""
+
+    method, options_type = "facetalk", FacetalkTraining
+    summary = "Motion diffusion after FaceTalk: another take for every seed"
+    training: ClassVar[dict] = {"rounds": 40, "steps": 50, "batch_size": 32, "learning_rate": 1.5e-3, "average": 0.99}
+    fps = FPS
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.frames = options.known + options.fresh
+        config = self._config(1, 1, 0)
+        self.rows_before = self.rows_after = config.rows_per_frame * (config.reach + 1)
+
+    def front_end(self):
+        """Phones, as square roots, and log-mel energies, 60 rows a second."""
+        parts = [{"name": "phones", "scale": "root"}]
+        if self.options.bands:
+            parts.append({"name": "mel", "options": {"band_count": self.options.bands, "rate_hz": ROWS_HZ}})
+        return open_front_end("joint", parts=parts)
+
+    def _config(self, row_width, columns, styles):
+        own = {"known": self.options.known, "fresh": self.options.fresh, "styles": styles,
+               "dropout": self.options.dropout}
+        if self.options.size == "paper":
+            return paper(row_width, columns, **own)
+        return FacetalkConfig(row_width, columns, carried=True, **own)
+
+    def network(self, corpus):
+        """The network, with a style for each speaker or emotion."""
+        config = self._config(corpus.front_end.width, len(corpus.columns), len(self.names(corpus)))
+        return Facetalk(config, row_mean=corpus.row_mean, row_std=np.maximum(corpus.row_std, 1e-2),
+                        code_mean=corpus.value_mean, code_std=corpus.value_std)
+
+    def names(self, corpus):
+        """Names of the styles; () where there are none."""
+        if self.options.styles == "none":
+            return ()
+        every = corpus.speakers if self.options.styles == "speaker" else corpus.emotions
+        return tuple(name or UNNAMED for name in every) if len(every) > 1 else ()
+
+    def loss(self, network, item, generator):
+        """See diffusion.facetalk_loss."""
+        options = self.options
+        told = DiffusionOptions(deaf=options.deaf, strengths=(options.strength_low, options.strength_high),
+                                velocity=options.velocity)
+        style = None
+        if network.config.styles:
+            style = (item.speaker if options.styles == "speaker" else item.emotion) + 1
+        return facetalk_loss(network, item.rows[:, : network.config.row_count(self.frames)], item.values, style=style,
+                             valid=item.known, options=told, generator=generator)
+
+    def predict(self, network, corpus, clip):
+        """A take of a clip in its own style, by seed 0."""
+        options = self._run_options(network, corpus)
+        number = clip.speaker if self.options.styles == "speaker" else clip.emotion
+        blocks = Blocks(block_network(network), options, style=number + 1 if options.styles else 0)
+        made = []
+        while sum(map(len, made)) < len(clip.values):
+            rows = corpus.padded(clip, blocks.first_row, blocks.stop_row, self.padding)
+            made.append(decoded(*blocks.next(rows), options))
+        values = np.concatenate(made)[: len(clip.values)]
+        return values[:, [options.names.index(name) for name in corpus.columns]]
+
+    def spoken(self, corpus, clip):
+        """The style that predict gives a clip."""
+        names = self.names(corpus)
+        number = clip.speaker if self.options.styles == "speaker" else clip.emotion
+        return {"style": names[number]} if names else {}
+
+    def _run_options(self, network, corpus):
+        low, high = limits(corpus)
+        space = {name: value for name, value in named_space(corpus).items() if name != "columns"}
+        return run_options(network, corpus.front_end, corpus.columns, steps=self.options.steps, lowest=low,
+                           highest=high, guidance=self.options.guidance, styles=self.names(corpus), **space)
+
+    def export(self, network, corpus):
+        """Both graphs, the weights, and how to run them."""
+        return facetalk_files(network), msgspec.to_builtins(self._run_options(network, corpus))
+
+    def optimiser(self, network, learning_rate):
+        """AdamW, as motion diffusion is usually trained."""
+        return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.01)

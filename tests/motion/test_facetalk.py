@@ -1,0 +1,164 @@
+"""Takes by diffusion: any pieces, one take; blocks go on from each other; seeds, styles and guidance matter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personare.audio.front_ends import features_of, open_front_end
+from personare.errors import InputError
+from personare.motion.diffusion import alpha_bars, cosine_betas, sampling_times
+from personare.motion.facetalk import BlockNetwork, Blocks, FacetalkOptions, FacetalkSession, decoded
+from personare.motion.lips import CURVES, GATES, curves_from_arkit, lip_gap_cm
+from personare.types import Audio
+
+BANDS, KNOWN, FRESH, REACH, WIDTH = 6, 3, 5, 2, 4
+FRONT_END = open_front_end("mel", rate_hz=60.0, band_count=BANDS)
+COLUMNS = ("jawOpen", "eyeBlinkLeft", "headYaw")
+OPTIONS = FacetalkOptions(
+    front_end="mel", front_end_options=FRONT_END.options, frame_hz=30.0, rows_per_frame=2, reach=REACH, known=KNOWN,
+    fresh=FRESH, columns=COLUMNS, means=(0.4, 0.2, 0.0), deviations=(0.1, 0.2, 0.05), space="arkit-52", steps=3)
+TAPS = np.random.default_rng(5).normal(0, 0.05, (4 * REACH + 5, BANDS, WIDTH)).astype(np.float32)
+INTO = np.random.default_rng(6).normal(0, 0.5, (WIDTH, 3)).astype(np.float32)
+
+
+def hear(rows):
+    """Tokens of frames: a map of the rows within reach, as a valid convolution gives them."""
+    windows = np.lib.stride_tricks.sliding_window_view(rows[0], len(TAPS), axis=0)[::2]  # (t, c, w)
+    return np.einsum("tcw,wcd->td", windows, TAPS)[None], None
+
+
+def denoise(window, known, tokens, heard, time, style, strength):
+    """Something that depends on everything, and on every frame of the window."""
+    said = heard[:, None, None] * np.tanh(tokens @ INTO)
+    around = window.mean(axis=1, keepdims=True) + 0.1 * known[..., None].mean(axis=1, keepdims=True)
+    style = 0.3 * style[:, None, None].astype(np.float32)
+    return (said * strength[:, None, None] + style + 0.4 * around + 0.2 * window).astype(np.float32)
+
+
+NETWORK = BlockNetwork(hear, denoise)
+
+
+def take(sound, cuts=(), *, options=OPTIONS, network=NETWORK, fps=30.0, **own):
+    session = FacetalkSession(Blocks(network, options, **own), options, FRONT_END, fps=fps)
+    pieces = [session.push(piece) for piece in np.split(sound, cuts)] + [session.finish()]
+    assert len(session.finish()) == 0
+    return np.concatenate([piece.values for piece in pieces]), pieces, session
+
+
+@pytest.fixture
+def sound(rng):
+    return (0.1 * rng.standard_normal(26001)).astype(np.float32)
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0, 25.0])
+def test_any_pieces_give_the_same_take(sound, fps, rng):
+    whole, pieces, _ = take(sound, fps=fps)
+    assert len(whole) == int(np.ceil(len(sound) / 16000 * fps))
+    assert pieces[-1].head_pose is not None
+    for cuts in ([1, 700], np.sort(rng.integers(0, len(sound), 60))):
+        found, given, _ = take(sound, cuts, fps=fps)
+        np.testing.assert_allclose(found, whole, atol=1e-6)
+        assert sum(map(len, given[:-1])) > 20
+    assert whole[:, 17].std() > 0.01
+
+
+def test_a_take_equals_a_plain_loop_over_blocks(sound):
+    """All rows at hand, blocks in a row, DDIM's words."""
+    options = replace(OPTIONS, order=1, guidance=2.0)
+    rows = features_of(FRONT_END, Audio(sound, 16000)).values
+    silent = FRONT_END.silent_row()
+
+    def row(i):
+        return rows[i] if 0 <= i < len(rows) else silent
+
+    def token(frame):
+        return sum(row(2 * frame + j - 2 * REACH - 2) @ TAPS[j] for j in range(len(TAPS)))
+
+    left, before, expected = alpha_bars(cosine_betas()), None, []
+    times = sampling_times(3)
+    for block in range(10):
+        frames = range(block * FRESH - KNOWN, (block + 1) * FRESH)
+        tokens = np.stack([token(frame) for frame in frames])[None].astype(np.float32)
+        x = np.random.default_rng([4, 11, block]).standard_normal((FRESH, 3), np.float32)
+        flags = np.float32([[-1 if before is None else 1] * KNOWN + [0] * FRESH])
+        kept = np.zeros((KNOWN, 3), np.float32) if before is None else before
+        for i, time in enumerate(times):
+            answers = [denoise(np.concatenate([kept, x])[None].astype(np.float32), flags, tokens, np.float32([heard]),
+                               np.array([time]), np.array([2]), np.float32([1.1]))[0, KNOWN:] for heard in (1, 0)]
+            clean = answers[1] + 2 * (answers[0] - answers[1])
+            if i + 1 < len(times):
+                drawn = (x - np.sqrt(left[time]) * clean) / np.sqrt(1 - left[time])
+                x = np.sqrt(left[times[i + 1]]) * clean + np.sqrt(1 - left[times[i + 1]]) * drawn
+        before = clean[-KNOWN:]
+        expected.append(0.4 + 0.1 * clean[:, 0])
+    found = take(sound, options=options, seed=4, style=2, strength=1.1)[0][:, 17]
+    assert len(found) == 49
+    np.testing.assert_allclose(found, np.concatenate(expected)[:49], atol=1e-4)
+
+
+def test_no_frame_hears_further_than_declared(sound):
+    whole, _, session = take(sound)
+    assert session.look_ahead_s == pytest.approx((FRESH + REACH) / 30 + FRONT_END.look_ahead_s)
+    for frame in (FRESH, 2 * FRESH, 27):
+        changed = sound.copy()
+        first = int((frame / 30 + session.look_ahead_s) * 16000) + 1
+        changed[first:] = 0.5
+        found = take(changed)[0]
+        np.testing.assert_array_equal(found[: frame + 1], whole[: frame + 1])
+        assert np.abs(found - whole).max() > 1e-3
+
+
+def test_seeds_styles_strength_and_guidance(sound):
+    whole = take(sound)[0]
+    np.testing.assert_array_equal(take(sound)[0], whole)
+    other = [take(sound, seed=1)[0], take(sound, style=1)[0], take(sound, strength=1.4)[0],
+             take(sound, options=replace(OPTIONS, guidance=3.0))[0]]
+    for one in other:
+        assert np.abs(one - whole)[:, 17].mean() > 0.003
+    assert len({one.tobytes() for one in other}) == 4
+
+
+def test_a_block_of_noise_depends_on_its_number_alone():
+    given = []
+
+    def listening(window, *rest):
+        given.append(window[0, KNOWN:].copy())
+        return np.zeros_like(window)
+
+    take(np.zeros(12000, np.float32), network=BlockNetwork(hear, listening), seed=9)
+    noise = given[:: OPTIONS.steps]
+    assert np.std(noise) == pytest.approx(1, abs=0.15)
+    assert np.abs(noise[0] - noise[1]).mean() > 0.5
+
+
+def test_sound_of_no_length_gives_one_frame():
+    assert take(np.zeros(0, np.float32))[0].shape == (1, 52)
+
+
+def test_values_are_held_and_lips_meet():
+    gates = np.zeros((4, len(GATES)), np.float32)
+    gates[:, 0], gates[:, 1:] = (-9, 0, 9, 9), -30
+    codes = np.float32([[9, 9, 9], [-9, -9, -9], [0, 0, 0], [4, 0, 0]])
+    options = replace(OPTIONS, lowest=0.0, highest=1.0, contact=True)
+    values = decoded(codes, gates, options)
+    assert options.names[52:] == ("headYaw",)
+    assert values[:, :52].min() >= 0
+    assert values[:, :52].max() <= 1
+    np.testing.assert_allclose(values[:, 52], 0.05 * codes[:, 2], rtol=1e-6)
+    gap = lip_gap_cm(curves_from_arkit(values[:, :52]))
+    assert gap[0] > 1
+    assert abs(gap[2:]).max() < 0.01
+    np.testing.assert_allclose(values[2:, 0], 0.2, atol=1e-6)
+    assert curves_from_arkit(np.ones((1, 52), np.float32)).tolist() == [[1] * len(CURVES)]
+    free = decoded(codes, None, OPTIONS)
+    np.testing.assert_allclose(free[0, 17], 0.4 + 0.9, rtol=1e-6)
+
+
+def test_misuse_is_refused(sound):
+    session = FacetalkSession(Blocks(NETWORK, OPTIONS), OPTIONS, FRONT_END, fps=30)
+    with pytest.raises(InputError, match=r"samples: expected shape \(n,\)"):
+        session.push(np.zeros((2, 2), np.float32))
+    session.finish()
+    with pytest.raises(InputError, match=r"no sound after finish\(\)"):
+        session.push(sound)
