@@ -30,7 +30,8 @@ def live(
                                         "own time, - for 16-bit samples on standard input, tcp://, "
                                         "udp:// or ws://HOST:PORT to listen there for them (?rate=48000).")] = "mic",
     to: Annotated[list[str] | None, typer.Option("--to", metavar="SINK", help="livelink://HOST (Unreal), vmc://HOST"
-                                                 "?avatar=vrm0, ifacialmocap://HOST, facegood://HOST, "
+                                                 "?avatar=vrm0, vts://HOST (VTube Studio), "
+                                                 "ifacialmocap://HOST, facegood://HOST, "
                                                  "ws://HOST:PORT (browsers), json:-, or a "
                                                  "take to record such as take.csv; tcp://HOST:PORT or audio[:DEVICE] "
                                                  "for the sound; may be repeated.")] = None,

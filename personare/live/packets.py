@@ -79,10 +79,14 @@ def facegood_command(content):
     return {b"1": "begin", b"2": "end"}.get(text[:-1])
 
 
-def ifacialmocap(motion):
-    """One frame (Motion of length 1) as text of iFacialMocap: name-0..100 pairs, then head and eyes in degrees."""
+def ifacialmocap(motion, *, version=1):
+    """One frame (Motion of length 1) as text of iFacialMocap: name-0..100 pairs, then head and eyes in degrees.
+
+    Version 2 puts & between a name and its value.
+    """
+    mark = "-" if version == 1 else "&"
     columns = [(name, motion.column(name)[0]) for name in ARKIT_52.columns if name in motion.space.columns]
-    parts = [f"{_short(name)}-{round(100 * float(np.clip(value, 0, 1)))}" for name, value in columns]
+    parts = [f"{_short(name)}{mark}{round(100 * float(np.clip(value, 0, 1)))}" for name, value in columns]
     values = np.degrees(livelink_values(motion)[0, 52:].astype(np.float64))
     yaw, pitch, roll = values[:3]
     place = np.zeros(3) if motion.head_pose is None else motion.head_pose[0, :3, 3].astype(np.float64)

@@ -79,6 +79,8 @@ class Show:
         self.pacer = Pacer(fps, self._send, clock=clock)
         self._lines = [DelayLine(sink, clock=clock, delay=audio_delay, due=self.pacer.due)
                        for sink in self.sinks if hasattr(sink, "play")]
+        # A sink may have a gate that is closed while nobody is meant to be heard.
+        self._gates = [sink.gate for sink in self.sinks if getattr(sink, "gate", None)]
         self._compute, self._latency = deque(maxlen=_MOST_FIGURES), deque(maxlen=_MOST_FIGURES)
         self._heard_s, self._heard_at = deque(maxlen=_MOST_CHUNKS), deque(maxlen=_MOST_CHUNKS)
         self._heard = 0
@@ -131,6 +133,8 @@ class Show:
     def hear(self, samples):
         """Take sound now: compute, and hand the new frames to the pacer."""
         begin = self._fed_at = self._clock.now()
+        if any(not gate.open for gate in self._gates):
+            samples = np.zeros_like(samples)
         self._heard += len(samples)
         self._heard_s.append(self._heard / self.source.rate_hz)
         self._heard_at.append(begin)

@@ -11,6 +11,7 @@ import numpy as np
 
 from personare.errors import InputError, MissingExtra
 from personare.live import packets
+from personare.live.asked import Control, IFacialMocapPhone
 from personare.live.speakers import Loudspeaker, TcpSound
 from personare.motion.performance import joined
 from personare.motion.retarget import convert
@@ -25,8 +26,9 @@ def open_sink(text, *, fps):
 
     Args:
         text: livelink://HOST[:PORT][?subject=NAME], vmc://HOST[:PORT][?avatar=vrm0|vrm1|perfect-sync],
-            facegood://HOST[:PORT], ifacialmocap://HOST[:PORT], ws://HOST:PORT[?sound=yes]
-            to serve browsers, json:- or json:PATH, or the path of a take to record
+            facegood://HOST[:PORT][?control=PORT], ifacialmocap://HOST[:PORT], or with ?listen=yes an address of this
+            machine where receivers ask as they ask the phone, vts://HOST[:PORT], ws://HOST:PORT[?sound=yes] to serve
+            browsers, json:- or json:PATH, or the path of a take to record
             (.csv, .npz, .json); for the sound, tcp://HOST:PORT[?rate=48000] or audio[:DEVICE].
         fps: frames a second, for time codes.
 
@@ -46,13 +48,17 @@ def open_sink(text, *, fps):
         from personare.live.websockets import WebSocketSink
 
         return WebSocketSink(text, fps=fps)
+    if kind == "vts" and "://" in text:
+        from personare.live.vtube import VTubeStudio
+
+        return VTubeStudio(text)
     if kind == "tcp" and "://" in text:
         return TcpSound(text)
     if kind == "audio":
         return Loudspeaker(text.partition(":")[2] or None)
     if "://" in text:
-        raise InputError("--to", expected="livelink://, vmc://, facegood://, ifacialmocap://, ws://, tcp://, audio, "
-                         "json:- or a file name", got=f"'{text}'", remedy="see personare live --help")
+        raise InputError("--to", expected="livelink://, vmc://, vts://, facegood://, ifacialmocap://, ws://, tcp://, "
+                         "audio, json:- or a file name", got=f"'{text}'", remedy="see personare live --help")
     return Recording(text)
 
 
@@ -60,7 +66,7 @@ def _packet_sink(kind, text, fps):
     parts = urlsplit(text)
     asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
     try:
-        host, port = parts.hostname or "127.0.0.1", parts.port or PORTS[kind]
+        host, port = parts.hostname or "127.0.0.1", PORTS[kind] if parts.port is None else parts.port
     except ValueError as error:
         raise InputError(text, expected="a port in 1..65535", got=str(error), remedy="check the address") from error
     subject = unquote(asked.get("subject", "personare"))
@@ -68,7 +74,16 @@ def _packet_sink(kind, text, fps):
         return LiveLink(host, port, fps, subject=subject, device=asked.get("device", "personare"))
     if kind == "vmc":
         return Vmc(host, port, fps, avatar=asked.get("avatar", "vrm0"))
-    return FaceGood(host, port) if kind == "facegood" else IFacialMocap(host, port)
+    if kind == "facegood":
+        return FaceGood(host, port, control=_control_port(text, asked.get("control")))
+    return IFacialMocapPhone(host, port) if asked.get("listen") == "yes" else IFacialMocap(host, port)
+
+
+def _control_port(text, port):
+    """Number of the port to be told on when to listen; None for none."""
+    if port is None or (port.isdigit() and 0 <= int(port) <= 65535):
+        return None if port is None else int(port)
+    raise InputError(text, expected="a port, as in ?control=43015", got=f"'{port}'", remedy="check the address")
 
 
 class _Udp:
@@ -115,11 +130,29 @@ class LiveLink(_Udp):
 
 
 class FaceGood(_Udp):
-    """Packets of FACEGOOD's Unreal demo."""
+    """Packets of FACEGOOD's Unreal demo.
+
+    Args:
+        host, port: of the receiver.
+        control: port on this machine on which Unreal says when to listen; None to listen always.
+
+    Attributes:
+        gate: asked.Control, or None.
+    """
+
+    def __init__(self, host, port, *, control=None):
+        super().__init__(host, port)
+        self.gate = None if control is None else Control("127.0.0.1", control)
 
     def send(self, index, motion):
         """Send one frame."""
         self.post(packets.facegood(convert(motion, "facegood-116-ue")[0].values[0]))
+
+    def close(self):
+        """Close the sockets."""
+        if self.gate:
+            self.gate.close()
+        super().close()
 
 
 class IFacialMocap(_Udp):
