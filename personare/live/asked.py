@@ -16,11 +16,14 @@ _LARGEST_QUESTION = 2048
 
 def _bound(host, port, argument):
     """A UDP socket that listens."""
+    listening = None
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         listening = socket.socket(family, socket.SOCK_DGRAM)
         listening.bind(address)
     except OSError as error:
+        if listening:
+            listening.close()
         raise InputError(argument, expected="an address of this machine that is free",
                          got=f"{host}:{port}: {error.strerror or error}", remedy="choose another port") from error
     listening.setblocking(False)

@@ -30,7 +30,7 @@ def test_a_receiver_that_greets_gets_frames_in_the_version_it_asks_for(receiver)
     address = ("127.0.0.1", phone.port)
     phone.send(0, FRAME)
     assert phone.sent == 0
-    for asked, first in ((b"", b"browDown_L-25|"), (b"|sendDataVersion=v2", b"browDown_L&25|")):
+    for asked, first in ((b"", b"eyeBlink_L-25|"), (b"|sendDataVersion=v2", b"eyeBlink_L&25|")):
         receiver.sendto(GREETING + asked, address)
         phone.send(1, FRAME)
         content = receiver.recv(4096)
