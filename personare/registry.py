@@ -61,6 +61,10 @@ TABLES = {
                       front_end="personare.audio.front_ends:phones"),
         "deepspeech": Row("personare.audio.deepspeech:deepspeech", "DeepSpeech's 29 letters; your copy of a release",
                           front_end="personare.audio.front_ends:deepspeech"),
+        "atnet": Row("personare.audio.atnet:atnet", "what AudioDVP hears: ATnet's features; your checkpoint of it",
+                     front_end="personare.audio.atnet:front_end"),
+        "wav2vec2": Row("personare.audio.wav2vec2:wav2vec2", "wav2vec 2.0, HuBERT and their like; your folder of "
+                        "Hugging Face, see convert", front_end="personare.audio.wav2vec2:wav2vec2"),
         "joint": Row("personare.audio.joint:joint", "several front ends beside each other",
                      front_end="personare.audio.joint:joint"),
     },
@@ -71,6 +75,8 @@ TABLES = {
         "vox-small-live": Row("personare.motion.vox:open_small_live", "1 MB and 38 ms of look-ahead"),
         "puppetry": Row("personare.motion.puppetry:open_puppetry", "Neural Voice Puppetry; your copy of its "
                         "checkpoint, see convert"),
+        "dvp": Row("personare.motion.dvp:open_dvp", "AudioDVP's audio network; your checkpoints, or learned"),
+        "faceformer": Row("personare.motion.faceformer:open_faceformer", "FaceFormer, learned, in linear time"),
         "karras": Row("personare.motion.karras:open_karras", "Karras et al. and FACEGOOD Audio2Face; trained on your "
                       "own clips, see learn"),
     },

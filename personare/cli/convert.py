@@ -33,7 +33,8 @@ def convert(
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
 
-    if len(source) == 1 and Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb"):
+    if len(source) == 1 and (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb")
+                             or (Path(source[0]) / "config.json").is_file()):
         _convert_checkpoint(source[0], output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
         return
     format, pixels = registry.format_of(output), parse_size(size)

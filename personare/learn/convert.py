@@ -12,7 +12,8 @@ from torch import nn
 from personare.errors import InputError
 from personare.learn.export import OPSET
 from personare.learn.nets.puppetry import CODE_SCALE, puppetry_of
-from personare.motion.puppetry import FILTER, FPS, Mapping, code_space, with_mapping
+from personare.motion.mapping import Mapping
+from personare.motion.puppetry import FILTER, FPS, code_space, with_mapping
 from personare.motion.windows import GRAPH
 from personare.store import write_bundle
 
@@ -25,8 +26,9 @@ def convert_checkpoint(path, folder):
     """Make a bundle of a checkpoint; which network it is of is told by the names in it.
 
     Args:
-        path: .pth (read with weights_only: nothing in it is run) or .safetensors of an Audio2ExpressionNet, the
-            latest_netG.pth of Neural Voice Puppetry's release; or .pb, FACEGOOD's frozen graph of 2021.
+        path: .pth (read with weights_only: nothing in it is run) or .safetensors: latest_netG.pth of Neural Voice
+            Puppetry, atnet_lstm_18.pth of ATVGnet or delta_net.pth of AudioDVP; .pb, FACEGOOD's frozen graph of 2021;
+            or a folder of Hugging Face with a wav2vec 2.0 or HuBERT model.
         folder: where to.
 
     Returns:
@@ -35,15 +37,27 @@ def convert_checkpoint(path, folder):
     Raises:
         InputError: missing, damaged, or of another network.
     """
+    if Path(path).is_dir():
+        from personare.learn.convert_speech import speech_encoder_bundle
+
+        return speech_encoder_bundle(path, folder)
     if Path(path).suffix.lower() == ".pb":
         from personare.learn.convert_facegood import convert_graph
 
         return convert_graph(path, folder)
-    tensors = read_tensors(path)
+    tensors = {name.removeprefix("module."): value for name, value in read_tensors(path).items()}
+    if "audio_eocder_fc.0.weight" in tensors:
+        from personare.learn.convert_speech import atnet_bundle
+
+        return atnet_bundle(tensors, folder, source=Path(path).name)
+    if {"conv1.weight", "conv3.weight", "fc.weight"} <= set(tensors) and tensors["conv3.weight"].ndim == 3:
+        from personare.learn.convert_speech import dvp_bundle
+
+        return dvp_bundle(tensors, folder, source=Path(path).name)
     if not {"mapping", "convNet.0.weight", "attentionNet.0.bias"} <= set(tensors):
-        raise InputError(path, expected="a checkpoint of Audio2ExpressionNet (Neural Voice Puppetry)",
+        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet or AudioDVP",
                          got=f"{len(tensors)} tensors such as {', '.join(list(tensors)[:3])}"[:120],
-                         remedy="give its latest_netG.pth")
+                         remedy="give latest_netG.pth, atnet_lstm_18.pth or delta_net.pth")
     return puppetry_bundle(puppetry_of(tensors), folder, source=Path(path).name)
 
 

@@ -2,18 +2,36 @@
 
 Fan et al. (CVPR 2022); the network is learn/nets/faceformer.py. The original decodes all frames anew for each further
 one and has masks for 600. Here a frame's keys and values are kept, so that it costs the same however many went before;
-what came more than `memory` frames ago is forgotten, which begins where the original ends. Needs NumPy only.
+what came more than `memory` frames ago is forgotten, which begins where the original ends. Needs NumPy only, and
+what its front end needs.
 """
 
 import math
+from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
+
+from personare.arrays import checked
+from personare.assets import user_path
+from personare.errors import AssetError, InputError
+from personare.files.arrays import read_npz
+from personare.motion.windows import WindowMethod, WindowSession
+from personare.store import read_bundle
 
 # Frames that a frame looks back on: as many as the original's masks have.
 MEMORY = 600
 _EPSILON = 1e-5
 _SELF, _CROSS = "self_attn", "multihead_attn"
 _LAYER = "transformer_decoder.layers.0."
+WEIGHTS, _MOST_BYTES = "decoder.npz", 1 << 30
+_PAIRS = ("weight", "bias")
+_INNER = (f"{_SELF}.out_proj", f"{_CROSS}.out_proj", "linear1", "linear2", "norm1", "norm2", "norm3")
+_OUTER = ("audio_feature_map", "vertice_map", "vertice_map_r", *(_LAYER + part for part in _INNER))
+NAMES = ("obj_vector.weight", *(f"{part}.{name}" for part in _OUTER for name in _PAIRS),
+         *(f"{_LAYER}{part}.in_proj_{name}" for part in (_SELF, _CROSS) for name in _PAIRS))
+# What stands around the decoder: mean and deviation of rows, the face it adds to, and the unit it adds in.
+AROUND = ("mean", "std", "rest", "size")
 
 
 def slopes(heads):
@@ -131,3 +149,110 @@ def _attend(query, keys, values, bias):
     score = (keys @ query[:, :, None])[:, :, 0] / np.float32(math.sqrt(query.shape[1])) + bias
     score = np.exp(score - score.max(axis=1, keepdims=True))
     return ((score / score.sum(axis=1, keepdims=True))[:, None] @ values)[:, 0]
+
+
+@dataclass(frozen=True)
+class FaceFormerOptions:
+    """The method's own settings on a card.
+
+    Args:
+        heads, period: see learn.nets.faceformer.FaceFormerConfig.
+        every: every so many rows of a window count, from the first one.
+        memory: frames that a frame looks back on.
+    """
+
+    heads: int
+    period: int
+    every: int = 1
+    memory: int = MEMORY
+
+
+class FaceFormer:
+    """An opened bundle.
+
+    Args:
+        bundle: store.Bundle.
+
+    Attributes:
+        card: the bundle's card.
+        options: windows.WindowOptions.
+        styles: names of the people it can speak as, where there are several.
+    """
+
+    def __init__(self, bundle):
+        self._windows = WindowMethod(bundle, graph="")
+        self.card, self.options, self.styles = self._windows.card, self._windows.options, self._windows.styles
+        try:
+            self._own = msgspec.convert(self.options.own, FaceFormerOptions)
+        except msgspec.ValidationError as error:
+            raise AssetError(
+                f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
+        path = bundle.path(WEIGHTS)
+        try:
+            self._arrays = read_npz(path, NAMES + AROUND, most_bytes=_MOST_BYTES)
+            self._check()
+        except (InputError, ValueError, IndexError) as error:
+            raise AssetError(f"{path}: nothing that fits its card ({error}); train the bundle again") from error
+
+    def session(self, *, fps=30.0, style=None, seed=0):
+        """A new take.
+
+        Args:
+            fps: frames a second, > 0.
+            style: name of one of `styles`, or (s,) shares of them; None for the bundle's own choice.
+            seed: the method is deterministic; any gives the same.
+
+        Returns:
+            windows.WindowSession.
+
+        Raises:
+            InputError: a style that is not there.
+        """
+        code, plan, own = self._windows.code_of(style), self._windows.plan(), self._own
+        decoder = Decoder(self._arrays, np.ones(1, np.float32) if code is None else code, heads=own.heads,
+                          period=own.period, memory=own.memory)
+        mean, std, rest, size = (self._arrays[name] for name in AROUND)
+
+        def run(windows):
+            rows = ((windows[:, :: own.every] - mean) / std).reshape(len(windows), -1)
+            return decoder.decode(rows) * size + rest
+
+        # A session gives its windows in order, each once, so that the decoder goes from frame to frame.
+        return WindowSession(replace(plan, run=run), fps=fps)
+
+    def _check(self):
+        """Refuse arrays whose sizes do not belong together."""
+        arrays, options = self._arrays, self.options
+        width, columns = len(arrays["audio_feature_map.bias"]), len(options.columns or options.whole_space())
+        rows = len(range(0, options.rows_before + 1 + options.rows_after, self._own.every))
+        if width % self._own.heads or width % 2:
+            raise ValueError(f"width {width} for {self._own.heads} heads")
+        people = len(next(iter(options.styles.values()))) if self.styles else 1
+        shapes = {"audio_feature_map.weight": (width, rows * len(arrays["mean"])), "size": (1,), "rest": (columns,),
+                  "obj_vector.weight": (width, people),
+                  "vertice_map.weight": (width, columns), "vertice_map.bias": (width,),
+                  "vertice_map_r.weight": (columns, width), "vertice_map_r.bias": (columns,),
+                  "std": arrays["mean"].shape}
+        for part in (_LAYER + _SELF, _LAYER + _CROSS):
+            shapes |= {f"{part}.in_proj_weight": (3 * width, width), f"{part}.in_proj_bias": (3 * width,),
+                       f"{part}.out_proj.weight": (width, width), f"{part}.out_proj.bias": (width,)}
+        inner = len(arrays[f"{_LAYER}linear1.bias"])
+        shapes |= {f"{_LAYER}linear1.weight": (inner, width), f"{_LAYER}linear2.weight": (width, inner)}
+        shapes |= {f"{_LAYER}norm{i}.{name}": (width,) for i in (1, 2, 3) for name in ("weight", "bias")}
+        for name, shape in shapes.items():
+            checked(name, arrays[name], shape)
+
+
+def open_faceformer(path=None):
+    """Open a bundle that `personare learn faceformer` wrote.
+
+    Args:
+        path: its folder; default models/faceformer in personare's home. No bundle comes with personare.
+
+    Returns:
+        FaceFormer.
+
+    Raises:
+        AssetError: the bundle is missing, damaged, or of a newer version.
+    """
+    return FaceFormer(read_bundle(user_path("models", "faceformer") if path is None else path))

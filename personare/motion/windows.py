@@ -266,6 +266,7 @@ class WindowMethod:
         bundle: store.Bundle; its config is a WindowOptions.
         decode: as in WindowPlan but over the learned columns alone; None where the graph gives values.
         reach_before, reach_after, edges: see WindowPlan.
+        graph: file of the graph; "" where whoever takes the plan brings a `run` of its own.
 
     Attributes:
         card: the bundle's card.
@@ -273,8 +274,8 @@ class WindowMethod:
         styles: names of its styles; () for none.
     """
 
-    def __init__(self, bundle: Bundle, *, decode=None, reach_before=0, reach_after=0, edges="run"):
-        self.card, self._graph_path = bundle.card, bundle.path(GRAPH)
+    def __init__(self, bundle: Bundle, *, decode=None, reach_before=0, reach_after=0, edges="run", graph=GRAPH):
+        self.card, self._graph_path = bundle.card, bundle.path(graph) if graph else None
         try:
             self.options = msgspec.convert(bundle.card.config, WindowOptions)
         except msgspec.ValidationError as error:
@@ -322,7 +323,7 @@ class WindowMethod:
         options = self.options
         if self._front_end is None:
             self._front_end = open_front_end(options.front_end, **options.front_end_options)
-            self._graph = open_graph(self._graph_path)
+            self._graph = open_graph(self._graph_path) if self._graph_path else None
         before, after = self._reach
         return WindowPlan(self._front_end, options.frame_hz, options.rows_before, options.rows_after,
                           run=lambda windows: self._run(windows, code), space=options.whole_space(),

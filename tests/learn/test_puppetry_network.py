@@ -74,7 +74,7 @@ class Planted:
 
 def test_other_files_are_refused(tmp_path, capsys):
     torch.save({"fc.weight": torch.zeros(2)}, tmp_path / "other.pth")
-    with pytest.raises(InputError, match=r"Audio2ExpressionNet .*got 1 tensors such as fc\.weight"):
+    with pytest.raises(InputError, match=r"Neural Voice Puppetry.*got 1 tensors such as fc\.weight"):
         convert_checkpoint(tmp_path / "other.pth", tmp_path / "b")
     torch.save({"mapping": Planted()}, tmp_path / "planted.pth")
     (tmp_path / "damaged.safetensors").write_bytes(b"nothing")

@@ -1,5 +1,7 @@
 """Sessions of generated bundles equal a plain loop; a mapping is found again; what does not fit is refused."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,11 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from personare.audio.front_ends import features_of, open_front_end  # noqa: E402
 from personare.errors import AssetError, InputError  # noqa: E402
-from personare.motion.puppetry import Mapping, code_space, fit_mapping, open_puppetry, with_mapping  # noqa: E402
+from personare.motion.footage import fit_footage  # noqa: E402
+from personare.motion.mapping import Mapping, fit_mapping  # noqa: E402
+from personare.motion.puppetry import code_space, open_puppetry, with_footage, with_mapping  # noqa: E402
 from personare.spaces import Space  # noqa: E402
-from personare.store import write_bundle  # noqa: E402
+from personare.store import read_bundle, write_bundle  # noqa: E402
 from personare.types import Audio, Motion  # noqa: E402
 
 BANDS, CODES, SHARES = 6, 5, np.float32([0.1, 0.5, 0.3, 0.1])
@@ -102,6 +106,87 @@ def test_a_mapping_is_found_again_and_the_bundle_speaks_it(bundle, sound, tmp_pa
     assert session.finish().space.columns == TARGET.columns
     with pytest.raises(InputError, match="of a target"):
         with_mapping(tmp_path / "rig", tmp_path / "other", mapping)
+
+
+@pytest.mark.parametrize("lag", [-2, 3])
+def test_a_target_that_runs_behind_or_ahead(bundle, sound, tmp_path, lag):
+    codes = plain(sound).astype(np.float32)
+    late = codes[np.clip(np.arange(len(codes)) - lag, 0, len(codes) - 1)]
+    target = Motion(late[:, :2] * 3 + 1, 25.0, TARGET)
+    mapping = fit_mapping([(Motion(codes, 25.0, code_space(CODES)), target)], ridge=1e-4)
+    assert mapping.lag == lag
+    with_mapping(bundle, tmp_path / "rig", mapping)
+    session = open_puppetry(tmp_path / "rig").session()
+    pieces = [session.push(piece).values for piece in np.array_split(sound, 40)]
+    values = np.concatenate([*pieces, session.finish().values])
+    inside = slice(4, len(values) - 4)
+    np.testing.assert_allclose(values[inside], target.values[inside], atol=1e-3)
+
+
+def test_people_by_name_and_in_shares(bundle, sound, tmp_path):
+    source, weight = read_bundle(bundle), RNG.normal(0, 1, (2, 2, CODES)).astype(np.float32)
+    packed = io.BytesIO()
+    np.savez(packed, weight=weight, intercept=np.float32([[0, 0], [1, 2]]))
+    config = source.card.config | {"space": "rig", "space_columns": TARGET.columns,
+                                   "styles": {"ann": [1.0, 0.0], "bob": [0.0, 1.0]}}
+    card = {name: getattr(source.card, name) for name in ("name", "method", "licence", "sources", "summary")}
+    files = {name: source.path(name).read_bytes() for name in source.card.files}
+    write_bundle(tmp_path / "two", card=card | {"config": config}, files=files | {"mapping.npz": packed.getvalue()})
+    method, codes = open_puppetry(tmp_path / "two"), plain(sound)
+    ann, bob = codes @ weight[0].T, codes @ weight[1].T + [1, 2]
+    for style, wanted in ((None, ann), ("bob", bob), (np.float32([0.25, 0.75]), 0.25 * ann + 0.75 * bob)):
+        session = method.session(style=style)
+        values = np.concatenate([session.push(sound).values, session.finish().values])
+        np.testing.assert_allclose(values, wanted, atol=1e-4)
+    with pytest.raises(InputError, match="did you mean 'bob'"):
+        method.session(style="bop")
+
+
+@pytest.fixture(scope="module")
+def minute():
+    rng = np.random.default_rng(4)
+    return (0.1 * np.repeat(rng.uniform(0.1, 1, 400), 1600) * rng.standard_normal(640000)).astype(np.float32)
+
+
+def test_footage_learns_what_a_mapping_cannot_and_its_bundle_says_it(bundle, minute, tmp_path):
+    """The jaw is loud or it is not: a step, which no line through codes draws."""
+    method = open_puppetry(bundle)
+    windows = method.windows_of(Audio(minute, 16000))
+    np.testing.assert_allclose(windows, windows_of(minute), atol=1e-5)
+    level = windows[:, 2].mean(axis=1)
+    known = Motion(np.stack([level > np.median(level), 0.1 * level], 1).astype(np.float32), 25.0, TARGET)
+    rows, codes = method.heard(windows)
+    half = len(rows) * 3 // 4
+    footage = fit_footage([(rows[:half], codes[:half], known.frames(0, half))], middle=2, columns=BANDS,
+                          tried=(("ridge", (0.03, 0.3)), ("lag", (-1, 0))))
+    assert (footage.lag, footage.likeness.ridge) == (0, 0.03)
+    rest = known.values[half:]
+    mapping = fit_mapping([(Motion(codes[:half], 25.0, code_space(codes.shape[1])), known.frames(0, half))])
+    said, mapped = footage.values(rows[half:], codes[half:]), codes[half:] @ mapping.weight.T + mapping.intercept
+    error, linear = (np.square(one[:, 0] - rest[:, 0]).mean() for one in (said, mapped))
+    assert error < 0.8 * linear
+    assert footage.explained[0] > footage.explained[1]
+    with_footage(bundle, tmp_path / "rig", footage)
+    opened = open_puppetry(tmp_path / "rig")
+    session = opened.session()
+    pieces = [session.push(piece).values for piece in np.array_split(minute[:100000], 30)]
+    values = np.concatenate([*pieces, session.finish().values])
+    short = windows_of(minute[:100000])
+    np.testing.assert_allclose(values, footage.values(*method.heard(short)), atol=1e-5)
+    np.testing.assert_allclose(opened.values_of(short), values, atol=1e-5)
+    assert session.look_ahead_s > open_puppetry(bundle).session().look_ahead_s
+
+
+def test_more_footage_than_is_kept(bundle, minute):
+    method = open_puppetry(bundle)
+    rows, codes = method.heard(method.windows_of(Audio(minute, 16000)))
+    known = Motion(np.sqrt(np.abs(codes[:, :2])), 25.0, TARGET)
+    whole, some = (fit_footage([(rows, codes, known)], middle=2, columns=BANDS, most=most, tried=())
+                   for most in (4000, 300))
+    assert (len(whole.weight), len(some.weight)) == (1000, 250)
+    assert some.explained[0] > 0.8 * whole.explained[0] > 0.3
+    with pytest.raises(InputError, match=r"30 s of footage or more, got 20\.0 s"):
+        fit_footage([(rows[:500], codes[:500], known.frames(0, 500))], middle=2, columns=BANDS)
 
 
 def test_a_code_that_never_moves_is_left_out():

@@ -8,7 +8,8 @@ safetensors = pytest.importorskip("safetensors.numpy", reason="needs safetensors
 
 from personare.learn.convert import convert_checkpoint, convert_person  # noqa: E402
 from personare.learn.nets.puppetry import puppetry_of  # noqa: E402
-from personare.motion.puppetry import code_space, fit_mapping, open_puppetry  # noqa: E402
+from personare.motion.mapping import fit_mapping  # noqa: E402
+from personare.motion.puppetry import code_space, open_puppetry  # noqa: E402
 from personare.spaces import NVP_76  # noqa: E402
 from personare.types import Motion  # noqa: E402
 

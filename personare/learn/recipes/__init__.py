@@ -15,6 +15,11 @@ RECIPES = {
     "karras": "personare.learn.recipes.karras:KarrasRecipe",
     "karras-paper": "personare.learn.recipes.karras_paper:PaperRecipe",
     "facegood": "personare.learn.recipes.facegood:FacegoodRecipe",
+    "puppetry": "personare.learn.recipes.puppetry:PuppetryRecipe",
+    "puppetry-footage": "personare.learn.recipes.footage:FootageRecipe",
+    "dvp": "personare.learn.recipes.dvp:DvpRecipe",
+    "dvp-ridge": "personare.learn.recipes.dvp_ridge:DvpRidgeRecipe",
+    "faceformer": "personare.learn.recipes.faceformer:FaceFormerRecipe",
 }
 
 
@@ -77,6 +82,7 @@ class Recipe(ABC):
         method: name in the registry of what runs its bundles.
         summary: one sentence for the card of a bundle.
         training: what of train.TrainingOptions has another default.
+        closed_form: whether `network` gives one that needs no steps, since it is solved for.
         options_type: frozen dataclass of the method's options, each documented; all have defaults.
         columns: names of the columns learned; () for those that ever leave 0 in the data.
         frames: consecutive frames of one item.
@@ -87,6 +93,7 @@ class Recipe(ABC):
     method: str = ""
     summary: str = ""
     training: ClassVar[dict] = {}
+    closed_form: bool = False
     options_type: type
     columns: tuple[str, ...] = ()
     frames: int = 1
@@ -110,9 +117,14 @@ class Recipe(ABC):
     def network(self, corpus):
         """The torch network for a prepared.Corpus; weights drawn from torch's own generator."""
 
-    @abstractmethod
     def loss(self, network, item, generator):
-        """Scalar tensor of an Item; a recipe that needs chance takes it from the torch generator."""
+        """Scalar tensor of an Item; a recipe that needs chance takes it from the torch generator.
+
+        Raises:
+            InputError: the method is solved for in closed form and takes no steps.
+        """
+        raise InputError("method", expected="one that learns in steps", got=type(self).__name__,
+                         remedy="train.fit solves for this one")
 
     @abstractmethod
     def predict(self, network, corpus, clip):
