@@ -1,4 +1,4 @@
-"""`personare learn`: a method trained on clips of your own."""
+"""`personare learn`: a method trained on clips of your own; `personare style`: a style more for what was learned."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +8,13 @@ import typer
 from personare.cli.apps import StoppedError, app
 from personare.cli.options import JsonProgress, Quiet
 from personare.errors import InputError, MissingExtra
+from personare.learn.recipes import RECIPES
 from personare.progress import Mode, Report, print_figures
 
 
 @app.command(epilog="Example: `personare learn karras --data takes/ --out my-face --rounds 30`")
 def learn(
-    method: Annotated[str, typer.Argument(help="What to train; see docs/learn.md.")],
+    method: Annotated[str, typer.Argument(help=f"What to train: {', '.join(RECIPES)}; see docs/learn.md.")],
     data: Annotated[Path, typer.Option("--data", help="Folder of clips; personare data import makes one.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the bundle to write.")],
     option: Annotated[list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="An option of the method; "
@@ -63,6 +64,26 @@ def learn(
         report.say(f"on clips it has not seen; pictures in {out / 'report.html'}")
     if not (quiet or json_progress):
         print_figures(found.figures, as_json=as_json)
+
+
+@app.command(epilog="Example: `personare style my-face --data clips-of-her --name her -o my-face-2`")
+def style(
+    bundle: Annotated[Path, typer.Argument(help="A bundle that `personare learn karras` made.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder of clips in the new style; the first one is looked at.")],
+    name: Annotated[str, typer.Option("--name", help="What the style is to be called.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the bundle to write.")],
+    seconds: Annotated[float | None, typer.Option(min=1, help="How much of the clip to look at; default all.")] = None,
+    quiet: Quiet = False,
+):
+    """Give a bundle one style more, found from some seconds of sound and curves; nothing is trained."""
+    try:
+        from personare.learn.styles import add_style
+    except ModuleNotFoundError as error:
+        raise MissingExtra("finding a style", package=error.name, extra="learn") from error
+    report = Report(Mode.of(quiet=quiet, json_lines=False))
+    with report.file(data):
+        add_style(bundle, out, data, name=name, seconds=seconds)
+        report.wrote([out])
 
 
 def _teller(report, rounds):

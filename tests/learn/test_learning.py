@@ -12,11 +12,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
+from personare.cli import app  # noqa: E402
 from personare.errors import AssetError, InputError, OutputError  # noqa: E402
 from personare.learn import comparison  # noqa: E402
 from personare.learn.dataset import Meta, open_dataset, write_clip  # noqa: E402
 from personare.learn.learning import chosen, learn  # noqa: E402
 from personare.learn.train import TrainingOptions  # noqa: E402
+from personare.store import read_bundle  # noqa: E402
 from personare.types import Audio, Motion  # noqa: E402
 
 SHORT = TrainingOptions(rounds=2, steps=3, batch_size=4, learning_rate=1e-3, seed=2)
@@ -177,7 +179,9 @@ def test_a_style_is_added_to_a_bundle(data, learned, tmp_path):
     from personare.motion.karras import open_karras
 
     before = learned("karras").bundle
-    after = add_style(before.folder, tmp_path / "more", data, name="new", seconds=2)
+    app(["style", str(before.folder), "--data", str(data), "--name", "new", "--seconds", "2", "-o",
+         str(tmp_path / "more")], standalone_mode=False)
+    after = read_bundle(tmp_path / "more")
     assert open_karras(after.folder).styles == (*open_karras(before.folder).styles, "new")
     assert after.card.files["model.onnx"] == before.card.files["model.onnx"]
     with pytest.raises(AssetError, match="recipe karras"):
