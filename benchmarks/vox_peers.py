@@ -1,6 +1,6 @@
 """PhoneLip of the built-in model beside what else turns speech into a mouth on a CPU.
 
-    python benchmarks/vox_peers.py --shared DIR [--model NAME]... [--phones PATH]
+    python benchmarks/vox_peers.py --shared DIR [--model NAME or BUNDLE]... [--no-peers] [--phones PATH]
 
 Needs the package pocketsphinx (its wheel carries an English acoustic model) for three of the peers:
 
@@ -159,6 +159,12 @@ def heard(takes, path):
     return found
 
 
+def model_motion(model, sound):
+    """What a model of any method says, in ARKit-52 where its own space has a way there."""
+    motion = personare.animate(Audio(sound, RATE_HZ), model=model, fps=60, layers=personare.STILL)
+    return motion if motion.space == ARKIT_52 else personare.convert(motion, ARKIT_52)[0]
+
+
 def line(name, takes, motions):
     """Print one row."""
     row = phonelip([Utterance(motion, labels, speaker)
@@ -174,14 +180,16 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--shared", type=Path, required=True)
     options.add_argument("--model", action="append", help="name or path of a bundle; several times for several")
+    options.add_argument("--no-peers", action="store_true", help="print the models alone")
     options.add_argument("--phones", type=Path, help="json file that keeps what pocketsphinx heard")
     options = options.parse_args()
     takes = recordings(options.shared)
     print(f"{'':32s}{'score':>7s}{'recall':>8s}{'prec.':>7s}{'AUC':>7s}{'f v':>7s}{'round':>7s}{'open':>7s}{'rest':>7s}"
           f"{'p95':>7s}{'fast':>7s}{'lag':>7s}")
     for model in options.model or ["vox"]:
-        line(model, takes, [personare.animate(Audio(sound, RATE_HZ), model=model, fps=60, layers=personare.STILL)
-                            for _, _, sound, _ in takes])
+        line(model, takes, [model_motion(model, sound) for _, _, sound, _ in takes])
+    if options.no_peers:
+        return
     line("previous vox", takes, previous_motions(takes))
     phones = heard(takes, options.phones)
     line("viseme rules, heard phones", takes, [rules_motion(phones[name]["phones"], s) for name, _, s, _ in takes])

@@ -57,6 +57,10 @@ TABLES = {
                     front_end="personare.audio.front_ends:pcen"),
         "lpc": Row("personare.audio.lpc:lpc", "linear prediction, and FACEGOOD's images of it",
                    front_end="personare.audio.front_ends:lpc"),
+        "energy": Row("personare.audio.energy:energy", "root mean square of sound, one number a row",
+                      front_end="personare.audio.front_ends:energy"),
+        "mouth": Row("personare.motion.mouth_rows:mouth", "mouth curves of the built-in model, for methods with little "
+                     "data", front_end="personare.motion.mouth_rows:front_end"),
         "phones": Row("personare.audio.phones:phones", "posteriors of 42 phones of many languages",
                       front_end="personare.audio.front_ends:phones"),
         "deepspeech": Row("personare.audio.deepspeech:deepspeech", "DeepSpeech's 29 letters; your copy of a release",
@@ -79,6 +83,8 @@ TABLES = {
         "faceformer": Row("personare.motion.faceformer:open_faceformer", "FaceFormer, learned, in linear time"),
         "karras": Row("personare.motion.karras:open_karras", "Karras et al. and FACEGOOD Audio2Face; trained on your "
                       "own clips, see learn"),
+        "stylist": Row("personare.motion.stylist:open_stylist", "style_avatar: a face in somebody's style; trained on "
+                       "your data, see learn"),
     },
     "faces": {
         "sona": Row("personare.faces.sona:open_sona", "built-in head, CC0, 52 ARKit shapes; "

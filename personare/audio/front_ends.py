@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from personare import registry
+from personare.audio.energy import EnergyOptions, EnergyStream
 from personare.audio.lpc import BLOCK_IMAGES, IMAGE_COLUMNS, IMAGE_S, LpcOptions, LpcStream, shared_polynomials
 from personare.audio.mel import LogMelStream, MelOptions, row_count
 from personare.audio.mfcc import MfccOptions, MfccStream
@@ -119,6 +120,13 @@ def pcen(**options):
     settings = _settings(options, PcenOptions)
     return FrontEnd("pcen", plain(settings), settings.mel.rate_hz, settings.mel.sample_rate_hz,
                     settings.mel.band_count, _reach(settings, settings.mel), lambda: PcenStream(settings))
+
+
+def energy(**options):
+    """Root mean square of sound, 1 wide; options are those of EnergyOptions."""
+    settings = _settings(options, EnergyOptions)
+    return FrontEnd("energy", plain(settings), settings.rate_hz, settings.sample_rate_hz, 1, _reach(settings, settings),
+                    lambda: EnergyStream(settings))
 
 
 def phones(*, path=None):

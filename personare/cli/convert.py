@@ -17,7 +17,7 @@ def convert(
     source: Annotated[list[str], typer.Argument(help="A take: file or folder of any format that can be read. Or a face "
                                                 "to turn into one file: its path, with its kind before it where files "
                                                 "alone do not tell. Or a released checkpoint (.pth, .safetensors, .pb) "
-                                                "to make a bundle of.")],
+                                                "to make a bundle of, with what belongs to it.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Columns of the result, such as arkit-52, oculus-15, "
                                     "vrm1; see docs/spaces.md. Default: those of the take, or of --face.")] = "",
@@ -33,9 +33,9 @@ def convert(
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
 
-    if len(source) == 1 and (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb")
-                             or (Path(source[0]) / "config.json").is_file()):
-        _convert_checkpoint(source[0], output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
+    if (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb")
+            or (len(source) == 1 and (Path(source[0]) / "config.json").is_file())):
+        _convert_checkpoints(source, output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
         return
     format, pixels = registry.format_of(output), parse_size(size)
     kind, model = _face_to_convert(source)
@@ -59,18 +59,18 @@ def convert(
         report.wrote([output])
 
 
-def _convert_checkpoint(path, folder, report):
-    """Make a bundle of a checkpoint.
+def _convert_checkpoints(paths, folder, report):
+    """Make a bundle of one checkpoint or of several files of one.
 
     Raises:
         MissingExtra: torch is not installed.
     """
     try:
-        from personare.learn.convert import convert_checkpoint
+        from personare.learn.convert import convert_checkpoints
     except ModuleNotFoundError as error:
         raise MissingExtra("converting a checkpoint", package=error.name, extra="learn") from error
-    with report.file(path):
-        convert_checkpoint(path, folder)
+    with report.file(paths[0]):
+        convert_checkpoints(paths, folder)
         report.wrote([folder])
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from personare.errors import InputError
+from personare.learn.convert_stylist import convert_stylist, is_stylist
 from personare.learn.export import OPSET
 from personare.learn.nets.puppetry import CODE_SCALE, puppetry_of
 from personare.motion.mapping import Mapping
@@ -20,6 +21,35 @@ from personare.store import write_bundle
 SUFFIXES = (".pth", ".safetensors", ".pb")
 _LETTERS = 29
 _LICENCE = "that of the checkpoint; Neural Voice Puppetry's own is CC BY-NC-SA 3.0, for non-commercial research"
+
+
+def convert_checkpoints(paths, folder):
+    """Make a bundle of released files; which network they are of is told by the names in them.
+
+    Args:
+        paths: list with a checkpoint as convert_checkpoint takes it; or style_avatar's: one or two checkpoints, and
+            if wanted its codes (.npy) and its two files of what is usual (.pkl), see convert_stylist.
+        folder: where to.
+
+    Returns:
+        store.Bundle.
+
+    Raises:
+        InputError: missing, damaged, or of another network.
+    """
+    checkpoints = [path for path in paths if Path(path).suffix.lower() in SUFFIXES[:2]]
+    first = read_tensors(checkpoints[0]) if checkpoints else {}
+    if not is_stylist(first):
+        if len(paths) > 1:
+            raise InputError(paths[1], expected="one checkpoint", got=f"{len(paths)} files", remedy="convert one")
+        return convert_checkpoint(paths[0], folder)
+    codes = [path for path in paths if Path(path).suffix.lower() == ".npy"]
+    usual = [path for path in paths if Path(path).suffix.lower() == ".pkl"]
+    if len(codes) > 1 or len(checkpoints) + len(codes) + len(usual) < len(paths):
+        raise InputError("files", expected=".pth, one .npy of codes and .pkl of what is usual",
+                         got=", ".join(Path(path).name for path in paths), remedy="leave the others out")
+    return convert_stylist([first, *map(read_tensors, checkpoints[1:])], folder, usual=usual,
+                           codes=codes[0] if codes else None, source=Path(checkpoints[0]).name)
 
 
 def convert_checkpoint(path, folder):
@@ -55,7 +85,7 @@ def convert_checkpoint(path, folder):
 
         return dvp_bundle(tensors, folder, source=Path(path).name)
     if not {"mapping", "convNet.0.weight", "attentionNet.0.bias"} <= set(tensors):
-        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet or AudioDVP",
+        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet, AudioDVP or style_avatar",
                          got=f"{len(tensors)} tensors such as {', '.join(list(tensors)[:3])}"[:120],
                          remedy="give latest_netG.pth, atnet_lstm_18.pth or delta_net.pth")
     return puppetry_bundle(puppetry_of(tensors), folder, source=Path(path).name)

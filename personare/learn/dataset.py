@@ -307,4 +307,6 @@ def shifted(motion, lag_ms):
     position = np.clip(np.arange(len(motion)) + lag_ms / 1000 * motion.fps, 0, len(motion) - 1)
     low = position.astype(np.int64)
     high, share = np.minimum(low + 1, len(motion) - 1), (position - low).astype(np.float32)[:, None]
-    return Motion(motion.values[low] * (1 - share) + motion.values[high] * share, motion.fps, motion.space)
+    # Between two frames a head hardly turns: it takes the nearer one.
+    head = None if motion.head_pose is None else motion.head_pose[np.round(position).astype(np.int64)]
+    return Motion(motion.values[low] * (1 - share) + motion.values[high] * share, motion.fps, motion.space, head)

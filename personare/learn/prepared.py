@@ -28,6 +28,7 @@ class PreparedClip:
         speaker, emotion: index into the names of the Corpus.
         held_out: whether it is kept for judging.
         sound: path of its sound.
+        head_pose: (t, 4, 4) float32 as in Motion; None where the clip has none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class PreparedClip:
     emotion: int
     held_out: bool
     sound: Path
+    head_pose: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +127,8 @@ def prepared(dataset, front_end, *, fps, columns=(), held_out=(), cache=None, pr
         count = min(len(motion), max(2, int(len(rows) / front_end.rate_hz * fps)))
         clips.append(PreparedClip(clip.name, rows, np.ascontiguousarray(motion.values[:count, index]),
                                   dataset.speakers.index(clip.speaker), dataset.emotions.index(clip.emotion),
-                                  clip.meta.held_out or clip.name in held_out, clip.sound))
+                                  clip.meta.held_out or clip.name in held_out, clip.sound,
+                                  None if motion.head_pose is None else motion.head_pose[:count]))
         if progress:
             progress(done + 1, len(dataset.clips))
     learned = [clip for clip in clips if not clip.held_out] or clips

@@ -2,8 +2,8 @@
 
 `published` is style_avatar's formula (Wu et al., ACM MM 2021, section 3.1): how far each coefficient spreads, how far
 it jumps from frame to frame, and how far the head jumps, each against what is usual over many clips. `means` adds what
-that leaves out: where the face rests, and how far the head wanders; and it draws the code of a short clip towards the
-usual, by as much as seconds say little. Parity of the first in tests/parity/test_style_code.py.
+that leaves out: where the face rests, and how far the head wanders; and it draws the spreads of a short clip towards
+the usual, by as much as seconds say little. Parity of the first in tests/parity/test_style_code.py.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from personare.export.rotations import zyx
 FORMULAS = ("published", "means")
 # The Basel fits of style_avatar count in decimetres.
 UNIT_M = 0.1
-# Seconds of a clip at which a `means` code counts half: a choice, not yet fitted to recordings.
+# Seconds of a clip at which the spreads of a `means` code count half: a choice, not yet fitted to recordings.
 HALF_S = 2.0
 
 
@@ -58,8 +58,8 @@ def style_code(values, pose, *, formula, mean, std, fps=25.0):
     """
     code = (raw_code(values, pose, formula=formula) - mean) / std
     if formula == "means":
-        seconds = len(values) / fps
-        code = code * seconds / (seconds + HALF_S)
+        seconds, columns = len(values) / fps, np.shape(values)[1]
+        code[columns:] *= seconds / (seconds + HALF_S)
     return code.astype(np.float32)
 
 

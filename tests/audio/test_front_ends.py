@@ -7,7 +7,8 @@ from personare.audio.front_ends import features_of, open_front_end
 from personare.errors import InputError
 from personare.types import Audio
 
-CASES = [("mel", {}), ("pcen", {}), ("lpc", {}), ("lpc", {"image_hz": 30}), ("phones", {})]
+CASES = [("mel", {}), ("pcen", {}), ("energy", {}), ("energy", {"late": True, "rate_hz": 60.0}), ("lpc", {}),
+         ("lpc", {"image_hz": 30}), ("phones", {})]
 
 
 def rows_of(front_end, pieces):

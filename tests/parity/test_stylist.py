@@ -59,3 +59,22 @@ def test_network(fixtures, part, columns):
     np.testing.assert_allclose(heard, numbers[f"{part}_backbone1"], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(styled, numbers[f"{part}_style256"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outputs, numbers[f"{part}_out"], rtol=1e-5, atol=1e-5)
+
+
+def test_windows_start_where_the_originals_do(fixtures):
+    from personare.motion.stylist import window_starts
+
+    numbers = np.load(fixtures / "styleavatar_windows.npz")
+    for name in numbers:
+        if name.startswith("left_"):
+            size = name.removeprefix("left_")
+            frames = len(numbers[f"count_{size}"])
+            starts = window_starts(frames, length=32, stride=8)
+            np.testing.assert_array_equal(starts, numbers[name])
+            count = np.zeros(frames, int)
+            for start in starts:
+                count[start : start + 32] += 1
+            np.testing.assert_array_equal(count, numbers[f"count_{size}"])
+            rows = int(size.split("_x")[1])
+            places = np.clip(2 * starts[:, None] + np.arange(-8, 72), 0, rows - 1)
+            np.testing.assert_array_equal(places, numbers[f"idx_{size}"])

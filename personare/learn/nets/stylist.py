@@ -131,3 +131,46 @@ class Stylist(nn.Module):
         style = self.exp_sty_layer(style)[:, :, None].expand(-1, -1, x.shape[2])
         x = self.backbone2(torch.cat([x, style], 1))  # (b, 512, 10)
         return self.out_layer(x)  # (b, columns, 32)
+
+
+class WithEnergy(nn.Module):
+    """A Stylist that finds the energy in the last column of its rows.
+
+    Args:
+        config: StylistConfig; its channels are the columns of a row without the energy.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.stylist = Stylist(config)
+
+    def forward(self, rows, style):
+        """(b, columns, frames) of (b, channels + 1, rows) and (b, style) codes."""
+        return self.stylist(rows[:, :-1], rows[:, -1:], style)
+
+
+class StylistWindows(nn.Module):
+    """A network between its own units and those of the data.
+
+    Args:
+        net: network of (b, c, rows) and (b, style) to (b, columns, frames).
+        row_mean, row_std: (channels + 1,) float32 that rows are set against; 0 and 1 leave them as they are.
+        mean, std: (columns,) float32 of what it gives, likewise.
+        rest: (columns,) float32 factors on the first entries of a style, which say where the face rests: the network
+            gives what moves about that place. 0 leaves it out.
+    """
+
+    def __init__(self, net, *, row_mean, row_std, mean, std, rest):
+        super().__init__()
+        self.net = net
+        for name, value in (("row_mean", row_mean), ("row_std", row_std), ("mean", mean), ("std", std), ("rest", rest)):
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+
+    def normal(self, rows, style):
+        """(b, frames, columns) in units of std of (b, rows, c) rows and (b, style) codes."""
+        return self.net(((rows - self.row_mean) / self.row_std).transpose(1, 2), style).transpose(1, 2)
+
+    def forward(self, rows, style):
+        """The same in the units of the data."""
+        place = self.mean + self.rest * style[:, : len(self.rest)]
+        return self.normal(rows, style) * self.std + place[:, None]

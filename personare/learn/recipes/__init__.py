@@ -14,6 +14,7 @@ from personare.spaces import unknown_name
 RECIPES = {
     "karras": "personare.learn.recipes.karras:KarrasRecipe",
     "karras-paper": "personare.learn.recipes.karras_paper:PaperRecipe",
+    "stylist": "personare.learn.recipes.stylist:StylistRecipe",
     "facegood": "personare.learn.recipes.facegood:FacegoodRecipe",
     "puppetry": "personare.learn.recipes.puppetry:PuppetryRecipe",
     "puppetry-footage": "personare.learn.recipes.footage:FootageRecipe",
