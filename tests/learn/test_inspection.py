@@ -70,8 +70,10 @@ def test_each_fault_is_found(take, tmp_path):
     jumping[:, 17] *= 0.5
     jumping[200, 17] *= 4
     assert "jump" in written("jumping", curves=jumping)[0]
-    raised = values[np.arange(len(values)) * 4 // 5 * 5 // 4]
-    assert "frozen" in written("raised", curves=raised)[0]
+    raised = values[np.arange(len(values)) * 4 // 5]
+    found, _, findings = written("raised", curves=raised)
+    assert "frozen" in found
+    assert any("made at 48 frames a second and raised to 60" in finding.text for finding in findings)
 
 
 def test_a_noted_lag_is_no_longer_reported(take, tmp_path):
@@ -83,3 +85,18 @@ def test_a_noted_lag_is_no_longer_reported(take, tmp_path):
     found, lags, _ = kinds(tmp_path)
     assert found == set()
     assert abs(lags["late"]) < 1
+
+
+def test_a_wrong_frame_rate_is_found_by_its_drift(take, tmp_path):
+    audio, motion = take
+    long = Audio(np.tile(audio.samples, 3)[: 25 * audio.rate_hz], audio.rate_hz)
+    values = np.tile(motion.values, (3, 1))[:1500]
+    slower = values[np.minimum((np.arange(1500) * 0.992).astype(int), 1499)]
+    write_clip(tmp_path / "right", "right", audio=long, motion=Motion(values, 60, "arkit-52"))
+    write_clip(tmp_path / "wrong", "wrong", audio=long, motion=Motion(slower, 60, "arkit-52"))
+    assert "drift" not in kinds(tmp_path / "right")[0]
+    found, _, findings = kinds(tmp_path / "wrong")
+    assert "drift" in found
+    text = next(finding.text for finding in findings if finding.kind == "drift")
+    rate = float(text.partition("rather ")[2].partition(" than")[0])
+    assert rate == pytest.approx(60 / 0.992, abs=0.15)
