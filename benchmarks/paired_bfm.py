@@ -105,12 +105,12 @@ def blind(corpus):
 
 
 def simple(dataset, names):
-    """dict: "truth", "mean", "ridge" -> clip -> values."""
+    """dict: "truth/clip", "mean/clip", "ridge/clip" -> values."""
     recipe = recipe_class("dvp-ridge")(recipe_class("dvp-ridge").options_type(front_end="mel", rows=1, every=1))
     corpus = corpus_of(dataset, names, recipe)
-    found = {"truth": {clip.name: clip.values for clip in corpus.held_out}}
+    found = {f"truth/{clip.name}": clip.values for clip in corpus.held_out}
     for one, values in baselines(corpus).items():
-        found[one] = {clip.name: value for clip, value in zip(corpus.held_out, values, strict=True)}
+        found |= {f"{one}/{clip.name}": value for clip, value in zip(corpus.held_out, values, strict=True)}
     return found
 
 
@@ -179,19 +179,22 @@ def main():
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--option", action="append", default=[], help="METHOD.NAME=VALUE")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--only", choices=("person", "clip"), help="one of the two tables")
     asked = parser.parse_args()
     given = dict(pair.split("=", 1) for pair in asked.option)
     training = {"rounds": asked.rounds} if asked.rounds else {}
     people = tuple(dict.fromkeys(PEOPLE.values()))
     kinds = {"a person left out": [tuple(clip for clip in PEOPLE if PEOPLE[clip] == one) for one in people],
              "a clip left out of a known person": list(AGAIN)}
+    kinds = {title: folds for title, folds in kinds.items() if asked.only in (None, title.split()[1])}
     with tempfile.TemporaryDirectory() as folder:
         dataset = clips_of(asked.shared, Path(folder))
         found = {title: {} for title in kinds}
         for title, folds in kinds.items():
             for names in folds:
-                for one, values in simple(dataset, names).items():
-                    found[title].setdefault(one, {}).update(values)
+                key = "simple-" + "-".join(names)
+                for one, values in kept(asked.cache, key, lambda names=names: simple(dataset, names)).items():
+                    found[title].setdefault(one.partition("/")[0], {})[one.partition("/")[2]] = values
         for method in [one for one in asked.recipes.split(",") if one]:
             for title, folds in kinds.items():
                 for names in folds:

@@ -23,6 +23,8 @@ from personare.types import Motion
 REACH = 4
 # Frames left out on either side of a quarter that is left out, since neighbours see the same sound.
 GAP, FOLDS = 12, 4
+# Windows of more rows are thinned, rows of more numbers brought to so many of their principal axes.
+MOST_ROWS, MOST_NUMBERS, AXES = 16, 48, 32
 # Footage below this is better served by a mapping.
 LEAST_S = 30.0
 _BLOCK = 256
@@ -61,9 +63,11 @@ class Footage:
         target: Space of what it gives.
         likeness: Likeness.
         lag: frames by which the target runs behind what is heard.
-        rows: (w c,) float32, what a row's numbers are divided by, all rows of a window beside each other.
+        kept: (r,) int64, numbers of the rows of a window that count.
+        axes: (c, a) float32, from the numbers of a row to those that count.
+        rows: (r a,) float32, what these are divided by, all rows of a window beside each other.
         codes: (d,) float32, the same for the audio expressions around a frame.
-        known_rows: (m, w c) float32, the footage's windows, divided already.
+        known_rows: (m, r a) float32, the footage's windows, brought to that and divided already.
         known_codes: (m, d) float32.
         weight: (m, k) float32.
         intercept: (k,) float32.
@@ -74,6 +78,8 @@ class Footage:
     target: Space
     likeness: Likeness
     lag: int
+    kept: np.ndarray
+    axes: np.ndarray
     rows: np.ndarray
     codes: np.ndarray
     known_rows: np.ndarray
@@ -85,6 +91,8 @@ class Footage:
     def __post_init__(self):
         known = checked("known_rows", self.known_rows, ("m", "f"))
         checked("rows", self.rows, (known.shape[1],))
+        axes = checked("axes", self.axes, ("c", "a"))
+        checked("kept", self.kept, (known.shape[1] // axes.shape[1],), dtype=np.int64)
         codes = checked("known_codes", self.known_codes, (len(known), "d"))
         checked("codes", self.codes, (codes.shape[1],))
         checked("weight", self.weight, (len(known), len(self.target)))
@@ -101,7 +109,8 @@ class Footage:
     def values(self, rows, codes):
         """(t, k) float32 for (t, w c) rows and (t, d) audio expressions around each frame."""
         like, found = self.likeness, np.empty((len(rows), len(self.target)), np.float32)
-        given = rows.astype(np.float64) / self.rows, codes.astype(np.float64) / self.codes
+        rows = thinned(rows.astype(np.float64), self.kept, self.axes)
+        given = rows / self.rows, codes.astype(np.float64) / self.codes
         shares = like.sound, 1 - like.sound
         parts = [(one, *known, share) for one, known, share in zip(given, self._known, shares, strict=True) if share]
         for at in range(0, len(rows), _BLOCK):
@@ -109,6 +118,25 @@ class Footage:
                          for given, known, sizes, share in parts)
             found[at : at + _BLOCK] = kernel @ self.weight + self.intercept
         return found
+
+
+def thinned(rows, kept, axes):
+    """(t, r a) of (t, w c) rows of windows: the rows that count, in the numbers that count."""
+    return (rows.reshape(len(rows), -1, len(axes))[:, kept] @ axes).reshape(len(rows), -1)
+
+
+def _axes(takes, columns):
+    """(c, a) float32: principal axes of the rows of all takes, or the numbers themselves where there are few."""
+    if columns <= MOST_NUMBERS:
+        return np.eye(columns, dtype=np.float32)
+    # The row in the middle of each window; the others are those of its neighbours.
+    own = np.concatenate([rows.reshape(len(rows), -1, columns)[:, rows.shape[1] // columns // 2]
+                          for rows, *_ in takes]).astype(np.float64)
+    spread = own.std(axis=0)
+    spread = np.where(spread > 1e-3 * spread.max(initial=0), spread, _NOTHING)
+    centred = (own - own.mean(axis=0)) / spread
+    _, directions = np.linalg.eigh(centred.T @ centred / len(own))
+    return (directions[:, ::-1][:, :AXES] / spread[:, None]).astype(np.float32)
 
 
 def distances(given, known, sizes):
@@ -171,7 +199,11 @@ class _Material:
     """
 
     def __init__(self, takes, middle, columns, most):
-        self._takes, self._middle, self._columns, self._most = takes, middle, columns, most
+        window = takes[0][0].shape[1] // columns
+        every = -(-window // MOST_ROWS)
+        self._kept, self._axes = np.arange(middle % every, window, every), _axes(takes, columns)
+        self._takes = [(thinned(rows, self._kept, self._axes), codes, motion) for rows, codes, motion in takes]
+        self._middle, self._most = (middle - middle % every) // every, most
         space = Space("any", ("any",))
         self._space = check_pairs([(Motion(np.zeros((len(rows), 1), np.float32), motion.fps, space), motion)
                                    for rows, _, motion in takes])
@@ -210,8 +242,8 @@ class _Material:
         rows, codes, rest = rows / by_rows.astype(np.float64), codes / by_codes.astype(np.float64), y.mean(axis=0)
         weight = _solved(_kernel(like, rows, codes, known), _kernel(like, rows[known], codes[known],
                                                                     np.arange(len(known))), y - rest, like.ridge)
-        arrays = (by_rows, by_codes, rows[known], codes[known], weight, rest)
-        return Footage(self._space, like, lag, *(array.astype(np.float32) for array in arrays),
+        arrays = (self._axes, by_rows, by_codes, rows[known], codes[known], weight, rest)
+        return Footage(self._space, like, lag, self._kept, *(array.astype(np.float32) for array in arrays),
                        tuple(float(part) for part in explained))
 
     def _known(self, count):
@@ -235,7 +267,7 @@ class _Material:
 
     def _scales(self, like, rows, codes):
         """What rows and codes are divided by; numbers that hardly move say nothing."""
-        weight = np.repeat(bell(rows.shape[1] // self._columns, self._middle, like.spread), self._columns)
+        weight = np.repeat(bell(len(self._kept), self._middle, like.spread), self._axes.shape[1])
         return tuple(np.where(spread > 1e-3 * spread.max(initial=0), spread, _NOTHING).astype(np.float32) / of
                      for spread, of in ((rows.std(axis=0), np.maximum(weight, 1e-6)), (codes.std(axis=0), 1.0)))
 

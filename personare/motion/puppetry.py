@@ -26,7 +26,7 @@ from personare.store import read_bundle, write_bundle
 
 FILTER, MAPPING, FOOTAGE = "filter.onnx", "mapping.npz", "footage.npz"
 FPS = 25.0
-FOOTAGE_ARRAYS = ("rows", "codes", "known_rows", "known_codes", "weight", "intercept")
+FOOTAGE_ARRAYS = ("kept", "axes", "rows", "codes", "known_rows", "known_codes", "weight", "intercept")
 _MOST_BYTES = 1 << 30
 
 
@@ -170,7 +170,8 @@ class Puppetry:
     def _decoded(self, outputs, code):
         """(t, k) values of the frames that (t + before + after, d) outputs are all known for."""
         count, lag, reach = len(outputs) - self._before - self._after, self._own.lag, self._reach
-        width = outputs.shape[1] - (self._target.known_rows.shape[1] if reach else 0)
+        window = self.options.rows_before + 1 + self.options.rows_after
+        width = outputs.shape[1] - (window * len(self._target.axes) if reach else 0)
         first = max(-lag, 0)
         if reach:
             around = _around(outputs[first : first + count + 2 * reach, :width])

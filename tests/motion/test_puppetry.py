@@ -189,6 +189,21 @@ def test_more_footage_than_is_kept(bundle, minute):
         fit_footage([(rows[:500], codes[:500], known.frames(0, 500))], middle=2, columns=BANDS)
 
 
+def test_wide_windows_are_thinned_to_what_tells_frames_apart(rng):
+    """Sixty numbers a row that move along two directions, in windows of forty rows."""
+    hidden = np.cumsum(rng.normal(0, 0.3, (1040, 2)), axis=0) % 2
+    rows = (hidden @ rng.normal(0, 1, (2, 60)) + 0.01 * rng.normal(0, 1, (1040, 60))).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(rows, 40, axis=0).transpose(0, 2, 1).reshape(1001, -1)
+    known = Motion(np.sin(3 * hidden[20:1021]).astype(np.float32), 25.0, TARGET)
+    codes = np.zeros((1001, 9), np.float32)
+    footage = fit_footage([(windows[:800], codes[:800], known.frames(0, 800))], middle=20, columns=60,
+                          tried=(("sound", (1.0,)), ("spread", (0.5, 1.0)), ("ridge", (0.01,))))
+    assert footage.known_rows.shape == (800, 13 * 32)
+    assert 20 in footage.kept
+    rest = known.values[800:]
+    assert np.square(footage.values(windows[800:], codes[800:]) - rest).mean() < 0.5 * rest.var()
+
+
 def test_a_code_that_never_moves_is_left_out():
     values = np.random.default_rng(5).normal(0, 1e-3, (50, 2)).astype(np.float32)
     values[:, 1] = 0.25
