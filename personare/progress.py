@@ -162,3 +162,23 @@ def print_figures(figures, *, as_json=False):
         else:
             value = f"{value:.3f}"
         print(f"{name:20s} {value}")  # noqa: T201
+
+
+def print_percentiles(series, totals, *, unit, as_json=False):
+    """Print a table of percentiles, a row for each series, and single numbers under it.
+
+    Args:
+        series: name -> {level: number}, all with the same levels.
+        totals: name -> number.
+        unit: of the series.
+        as_json: print one JSON object instead.
+    """
+    if as_json:
+        print(json.dumps({"unit": unit, "series": series, **totals}, indent=2))  # noqa: T201
+        return
+    levels = list(next(iter(series.values()), {}))
+    width = max([len(name) for name in (*series, *totals)] + [len(unit)])
+    rows = [(name, *(f"{row[level]:.2f}" for level in levels)) for name, row in series.items()]
+    rows += [(name, f"{value:.2f}" if isinstance(value, float) else str(value)) for name, value in totals.items()]
+    for name, *cells in [(unit, *levels), *rows] if rows else []:
+        print(f"{name:{width}s}" + "".join(f"{cell:>10s}" for cell in cells))  # noqa: T201

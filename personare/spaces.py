@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from personare.errors import InputError
 
@@ -36,13 +37,17 @@ class Space:
             InputError: no such column; the message names the nearest.
         """
         try:
-            return self.columns.index(column)
-        except ValueError:
+            return self._positions[column]
+        except (KeyError, TypeError):
             raise unknown_name("column", column, self.columns) from None
 
     def indices(self, columns):
         """Positions of several columns, as a list of ints."""
         return [self.index(column) for column in columns]
+
+    @cached_property
+    def _positions(self):
+        return {column: i for i, column in enumerate(self.columns)}
 
 
 def unknown_name(kind, name, known):

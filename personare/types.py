@@ -126,7 +126,9 @@ class Motion:
         return replace(self, values=values)
 
     def frames(self, start, stop):
-        """Frames start <= i < stop as a new Motion."""
+        """Frames start <= i < stop as a Motion; all of them are the motion itself."""
+        if start == 0 and stop == len(self):
+            return self
         pose = None if self.head_pose is None else self.head_pose[start:stop]
         return replace(self, values=self.values[start:stop], head_pose=pose)
 

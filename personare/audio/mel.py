@@ -1,5 +1,6 @@
 """Log-mel front end: sound -> rows of log band energies, whole or streamed with the same result."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -135,7 +136,9 @@ class LogMelStream:
         self._window = _scaled_window(options)
         self._filters = filter_matrix(options)
         # Sound not yet out of reach of coming windows; it starts at sample number _start of the recording.
-        self._start = -(options.window_length // 2)
+        self._length = options.window_length
+        self._half = self._length // 2
+        self._start = -self._half
         self._waiting = np.zeros(-self._start, np.float32)
         self._last_sample = np.float32(0)
         self._row = 0
@@ -180,7 +183,7 @@ class LogMelStream:
 
     def samples_until(self, row):
         """How many samples at options.sample_rate_hz must have been pushed before that row can come."""
-        return int(self._first_sample(row)) + self.options.window_length
+        return int(self._first_sample(row)) + self._length
 
     def _append(self, samples):
         samples = np.asarray(samples, np.float32)
@@ -192,15 +195,17 @@ class LogMelStream:
 
     def _first_sample(self, row):
         """Number of the first sample in a row's window; an array of rows gives an array."""
-        centre = np.floor(np.asarray(row) * (self.options.sample_rate_hz / self.options.rate_hz) + 0.5)
-        return centre.astype(np.int64) - self.options.window_length // 2
+        samples_per_row = self.options.sample_rate_hz / self.options.rate_hz
+        if isinstance(row, int):
+            return math.floor(row * samples_per_row + 0.5) - self._half
+        return np.floor(row * samples_per_row + 0.5).astype(np.int64) - self._half
 
     def _complete_rows(self):
         """How many rows lie wholly in the sound received, and inside the recording as far as it is known."""
         end = self._start + len(self._waiting)
         rate = self.options.rate_hz / self.options.sample_rate_hz
-        count = max(self._row, int((end - self.options.window_length + self.options.window_length // 2) * rate) - 1)
-        while self._first_sample(count) + self.options.window_length <= end:
+        count = max(self._row, int((end - self._length + self._half) * rate) - 1)
+        while self._first_sample(count) + self._length <= end:
             count += 1
         known = row_count(self._pushed, sample_rate_hz=self._source_rate_hz, rate_hz=self.options.rate_hz)
         return min(count, known)
@@ -211,7 +216,7 @@ class LogMelStream:
         energies = np.empty((stop - self._row, self.options.band_count), np.float32)
         if stop > self._row:
             first = self._first_sample(np.arange(self._row, stop)) - self._start
-            windows = np.lib.stride_tricks.sliding_window_view(self._waiting, self.options.window_length)
+            windows = _windows(self._waiting, self._length)
             for begin in range(0, len(first), BLOCK_ROWS):
                 part = slice(begin, begin + BLOCK_ROWS)
                 np.matmul(self._power(windows[first[part]]), self._filters, out=energies[part])
@@ -233,6 +238,12 @@ class LogMelStream:
         return power
 
 
+def _windows(samples, length):
+    """(n - length + 1, length) view of all windows of (n,) samples: sliding_window_view without its checks."""
+    (step,) = samples.strides
+    return np.ndarray((len(samples) - length + 1, length), samples.dtype, samples, strides=(step, step))
+
+
 def row_count(sample_count, *, sample_rate_hz, rate_hz):
     """Rows, or frames, that cover some sound: ceil(duration_s * rate_hz), at least 1.
 
@@ -241,7 +252,7 @@ def row_count(sample_count, *, sample_rate_hz, rate_hz):
         sample_rate_hz, rate_hz: rates of the sound and of the rows.
     """
     # The small term keeps whole numbers whole after a division that was not exact.
-    return max(1, int(np.ceil(sample_count * rate_hz / sample_rate_hz - 1e-6)))
+    return max(1, math.ceil(sample_count * rate_hz / sample_rate_hz - 1e-6))
 
 
 def mel_from_hz(frequency_hz, scale="slaney"):

@@ -20,7 +20,7 @@ from personare.cli.options import (
     Still,
     Style,
 )
-from personare.progress import Mode, Report, print_figures
+from personare.progress import Mode, Report, print_percentiles
 
 
 @app.command(epilog="Examples: `personare live --to livelink://127.0.0.1`, "
@@ -49,7 +49,8 @@ def live(
     articulation: Articulation = 1.0,
     style: Style = None,
     still: Still = False,
-    measure: Annotated[bool, typer.Option("--measure", help="Print latency, jitter and computing time at the end.")]
+    measure: Annotated[bool, typer.Option("--measure", help="Print latency, jitter and computing time at the "
+                                                "end; packets are also sent to a socket of its own and timed there.")]
     = False,
     quiet: Quiet = False,
     json_progress: JsonProgress = False,
@@ -66,11 +67,12 @@ def live(
     delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
     show = Show(open_source(source, rate_hz=rate), sinks, fps=fps, model=model, layers=layers, emotion=emotion,
-                audio_delay=delay, articulation=articulation, style=style)
+                audio_delay=delay, articulation=articulation, style=style, loop_back=measure)
     with report.file(source):
         try:
             show.run(say=report.warning)
         except StoppedError:
             report.say("stopped")
     if measure:
-        print_figures(show.figures().as_rows(), as_json=json_progress)
+        figures = show.figures()
+        print_percentiles(figures.percentiles(), figures.totals(), unit="ms", as_json=json_progress)

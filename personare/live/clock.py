@@ -5,6 +5,8 @@ from collections import deque
 
 import numpy as np
 
+from personare.live.meter import Series
+
 # The schedule follows the slower of two clocks by at most this much a second: a tenth of a frame that nobody sees.
 SLEW = 0.003
 # The first frames after a hole come while everything warms up: until their schedule has settled it is corrected sooner.
@@ -82,14 +84,14 @@ class Pacer:
     Attributes:
         shown, dropped: counts.
         waiting: frames that are not due yet.
-        lateness_s: how late each of the last thousand frames was shown.
+        lateness_s: Series of how late each frame was shown.
     """
 
     def __init__(self, fps, show, *, clock=Clock, margin_s=_MARGIN_S):
         self._schedule, self._show, self._clock = Schedule(fps, margin_s=margin_s), show, clock
         self._next, self.waiting = 0, deque()
         self.shown = self.dropped = 0
-        self.lateness_s = deque(maxlen=1000)
+        self.lateness_s = Series()
 
     def add(self, frames):
         """Take the next frames, in order; each is shown by pump()."""
@@ -113,7 +115,7 @@ class Pacer:
             if now - due > 1 / self._schedule.fps and self.waiting and self.waiting[0][0] <= now:
                 self.dropped += 1
                 continue
-            self.lateness_s.append(now - due)
+            self.lateness_s.add(now - due)
             self._show(index, frame)
             self.shown += 1
         return None

@@ -6,6 +6,7 @@ Sources:
 """
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,13 +23,19 @@ MOST_NAME_BYTES = 255
 def livelink_values(motion):
     """(t, 61) float32 in the order of packets: 52 weights, then yaw, pitch, roll of head, left and right eye."""
     out = np.zeros((len(motion), len(LIVELINK_61)), np.float32)
-    for k, name in enumerate(ARKIT_52.columns):
-        if name in motion.space.columns:
-            out[:, k] = motion.column(name)
+    targets, sources = _places(motion.space.columns)
+    out[:, targets] = motion.values[:, sources]
     if motion.head_pose is not None:
         out[:, 52:55] = yaw_pitch_roll(motion.head_pose[:, :3, :3])
     out[:, 55:] = eye_angles(looks_of(motion))
     return out
+
+
+@lru_cache(maxsize=16)
+def _places(columns):
+    """(places of ARKit-52, columns of a space) for the names that both have; each a list of ints."""
+    pairs = [(k, columns.index(name)) for k, name in enumerate(ARKIT_52.columns) if name in columns]
+    return [k for k, _ in pairs], [i for _, i in pairs]
 
 
 def livelink(values, *, device, subject, time_s, fps):

@@ -3,13 +3,13 @@
 import threading
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass
 from queue import Empty, Queue
 
 import numpy as np
 
 from personare.live.clock import Clock, Pacer
 from personare.live.delays import AUTO, DelayLine
+from personare.live.meter import Figures, Jitter, LoopBack, Series
 from personare.motion.performance import Performance
 
 _LONGEST_WAIT_S = 0.05
@@ -18,45 +18,7 @@ IDLE_S = 0.2
 _SILENT_STEP_S = 0.01
 # Frames that wait for their time, seconds; a source that runs further ahead has to wait itself.
 _MOST_AHEAD_S = 4.0
-_MOST_CHUNKS, _MOST_FIGURES = 2000, 100_000
-
-
-@dataclass
-class Figures:
-    """What a live run measured.
-
-    Args:
-        look_ahead_ms: sound that the model waits for.
-        compute_ms: (n,) milliseconds of computing for each chunk of sound.
-        latency_ms: (n,) from the moment the sound at a frame's own time was spoken to its being sent.
-        late_ms: (n,) how much after its due time each frame was sent.
-        shown, dropped: frames.
-        sound_s: seconds of sound heard.
-        delay_ms: by how much sound has to be delayed to meet the picture; None before the first frame.
-    """
-
-    look_ahead_ms: float
-    compute_ms: np.ndarray
-    latency_ms: np.ndarray
-    late_ms: np.ndarray
-    shown: int
-    dropped: int
-    sound_s: float
-    delay_ms: float | None = None
-
-    def as_rows(self):
-        """name -> figure or dict of them, for print_figures."""
-        rows = {f"{name} ms": dict(zip(("median", "p95", "p99"), row, strict=True))
-                for name, row in self.percentiles().items()}
-        delay = {} if self.delay_ms is None else {"sound delay ms": self.delay_ms}
-        return {"look-ahead ms": self.look_ahead_ms, **rows, **delay, "frames shown": float(self.shown),
-                "frames dropped": float(self.dropped), "sound s": self.sound_s}
-
-    def percentiles(self):
-        """name -> (50th, 95th, 99th percentile) of the three series, milliseconds."""
-        return {name: tuple(float(v) for v in np.percentile(series, [50, 95, 99])) if len(series) else (0.0,) * 3
-                for name, series in (("compute", self.compute_ms), ("latency", self.latency_ms),
-                                     ("late", self.late_ms))}
+_MOST_CHUNKS = 2000
 
 
 class Show:
@@ -68,10 +30,11 @@ class Show:
         fps: frames a second.
         clock: Clock; a simulated one in tests.
         audio_delay: of sinks that play sound: "auto" to meet the picture, or seconds.
+        loop_back: whether packets are sent to oneself too, and timed on arrival.
         **options: model, layers, emotion, articulation, as for Performance.
     """
 
-    def __init__(self, source, sinks, *, fps=30.0, clock=Clock, audio_delay=AUTO, **options):
+    def __init__(self, source, sinks, *, fps=30.0, clock=Clock, audio_delay=AUTO, loop_back=False, **options):
         self.source, self.sinks, self.fps, self._clock = source, list(sinks), fps, clock
         # The first run of a network is slow; it is taken before anybody waits for it.
         Performance(from_hz=source.rate_hz, fps=fps, **options).push(np.zeros(source.rate_hz, np.float32))
@@ -81,7 +44,9 @@ class Show:
                        for sink in self.sinks if hasattr(sink, "play")]
         # A sink may have a gate that is closed while nobody is meant to be heard.
         self._gates = [sink.gate for sink in self.sinks if getattr(sink, "gate", None)]
-        self._compute, self._latency = deque(maxlen=_MOST_FIGURES), deque(maxlen=_MOST_FIGURES)
+        self._compute, self._latency, self._jitter = Series(), Series(), Jitter(fps)
+        self._loop_back = LoopBack(fps, now=clock.now) if loop_back else None
+        self.sinks += [self._loop_back] if loop_back else []
         self._heard_s, self._heard_at = deque(maxlen=_MOST_CHUNKS), deque(maxlen=_MOST_CHUNKS)
         self._heard = 0
         self._fed_at = self._sound_at = clock.now()
@@ -142,7 +107,7 @@ class Show:
             if hasattr(taker, "hear"):
                 taker.hear(samples, self.source.rate_hz)
         motion = self.performance.push(samples)
-        self._compute.append(1000 * (self._clock.now() - begin))
+        self._compute.add(1000 * (self._clock.now() - begin))
         self.pacer.add(self._split(motion))
 
     @property
@@ -169,9 +134,14 @@ class Show:
 
     def figures(self):
         """Figures so far."""
-        return Figures(1000 * self.performance.look_ahead_s, np.array(self._compute), np.array(self._latency),
-                       1000 * np.array(self.pacer.lateness_s), self.pacer.shown, self.pacer.dropped,
-                       self._heard / self.source.rate_hz, None if self.delay_s is None else 1000 * self.delay_s)
+        own = self._loop_back
+        arrivals = {} if own is None else {
+            "arrival_ms": own.arrival_ms.values(), "wire_ms": own.wire_ms.values(),
+            "arrival_jitter_ms": own.jitter.series.values(), "lost": own.sent - own.came}
+        return Figures(1000 * self.performance.look_ahead_s, self._compute.values(), self._latency.values(),
+                       1000 * self.pacer.lateness_s.values(), self._jitter.series.values(), self.pacer.shown,
+                       self.pacer.dropped, self._heard / self.source.rate_hz,
+                       None if self.delay_s is None else 1000 * self.delay_s, **arrivals)
 
     def _listen(self, queue):
         try:
@@ -207,8 +177,11 @@ class Show:
         chunk = bisect_left(self._heard_s, index / self.fps)
         if chunk < len(self._heard_at):
             # Sound of this time was spoken before the end of the piece it came in.
-            before_s = self._heard_s[chunk] - index / self.fps
-            self._latency.append(1000 * (now - self._heard_at[chunk] + before_s))
+            spoken_at = self._heard_at[chunk] - self._heard_s[chunk] + index / self.fps
+            self._latency.add(1000 * (now - spoken_at))
+            if self._loop_back is not None:
+                self._loop_back.time(index, spoken_at)
+        self._jitter.add(index, now)
         for sink in list(self.sinks):
             try:
                 sink.send(index, motion)

@@ -216,6 +216,8 @@ class EmotionTrack:
     def strengths(self, time_s):
         """(t, e) strengths in 0..1 at (t,) rising times, none before those of an earlier call."""
         values = np.tile(self._settled, (len(time_s), 1))
+        if not self._changes:
+            return values
         longest = self._transition_s.max()
         for start_s, change in self._changes:
             if start_s > time_s[-1]:

@@ -14,6 +14,7 @@ expressive speech animation"), slower and bowed in sadness (Wallbott 1998, "Bodi
 """
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -120,9 +121,17 @@ def manners(strengths):
         Manner whose fields are (t,) arrays; mixtures are weighted means, at most one whole emotion in all.
     """
     if not strengths.any():
-        return Manner(*(np.full(len(strengths), value) for value in _NEUTRAL_ROW))
+        return _neutral(len(strengths))
     total = np.maximum(strengths.sum(axis=1, keepdims=True), 1)
     rows = np.tile(_NEUTRAL_ROW, (len(strengths), 1))
     for share, row in zip((strengths / total).T, _MANNER_ROWS - _NEUTRAL_ROW, strict=True):
         rows += share[:, None] * row
     return Manner(*rows.T)
+
+
+@lru_cache(maxsize=4)
+def _neutral(count):
+    """The manner of count frames of no mood; read-only, since live frames share it."""
+    rows = np.tile(_NEUTRAL_ROW[:, None], (1, count))
+    rows.flags.writeable = False
+    return Manner(*rows)

@@ -126,8 +126,7 @@ def eye_columns(look, angles):
         dict of eight ARKit columns, (t,) in 0..1.
     """
     yaw, pitch = ((look - 0.8 * angles) / EYE_FULL_RAD).T
-    left, right = np.clip(yaw, 0, 1), np.clip(-yaw, 0, 1)
-    down, up = np.clip(pitch, 0, 1), np.clip(-pitch, 0, 1)
+    left, right, down, up = np.minimum(np.maximum((yaw, -yaw, pitch, -pitch), 0), 1)
     return {"eyeLookOutLeft": left, "eyeLookInRight": left,
             "eyeLookInLeft": right, "eyeLookOutRight": right,
             "eyeLookDownLeft": down, "eyeLookDownRight": down,

@@ -71,15 +71,10 @@ def rotation_from_angles(angles):
     head towards the subject's right shoulder.
     """
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles).T, np.sin(angles).T
-    zero, one = np.zeros(len(angles)), np.ones(len(angles))
-
-    def matrices(*entries):
-        return np.stack(entries, axis=-1).reshape(-1, 3, 3)
-
-    ry = matrices(cy, zero, sy, zero, one, zero, -sy, zero, cy)
-    rx = matrices(one, zero, zero, zero, cp, -sp, zero, sp, cp)
-    rz = matrices(cr, -sr, zero, sr, cr, zero, zero, zero, one)
-    return ry @ rx @ rz
+    return np.array([
+        cy * cr + sy * sp * sr, sy * sp * cr - cy * sr, sy * cp,
+        cp * sr, cp * cr, -sp,
+        cy * sp * sr - sy * cr, sy * sr + cy * sp * cr, cy * cp]).T.reshape(-1, 3, 3)
 
 
 def angles_from_rotation(rotations):

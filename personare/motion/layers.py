@@ -12,6 +12,7 @@ out with tracked speakers.
 """
 
 from dataclasses import dataclass, replace
+from math import exp
 
 import numpy as np
 
@@ -84,6 +85,7 @@ class LayerStream:
 
     def __init__(self, fps, layers, *, emotion=None, articulation=1.0, rate_hz=None, lead_s=0.0):
         self.fps, self.layers = fps, layers
+        self._still = layers == replace(STILL, seed=layers.seed)
         self._articulation = checked_articulation(articulation)
         self._track = EmotionTrack(emotion_of(emotion))
         self._voice = None if rate_hz is None else VoiceStream(rate_hz, fps, min(lead_s, MOST_LEAD_S))
@@ -120,17 +122,16 @@ class LayerStream:
         Raises:
             InputError: emotion or articulation is asked of such a motion.
         """
-        still = self.layers == replace(STILL, seed=self.layers.seed)
-        plain = self._track.silent and self._articulation == 1
         if not len(motion):
             return motion
-        if still and plain:
+        plain = self._track.silent and self._articulation == 1
+        if self._still and plain:
             # Feelings may still come, so the clocks go on.
             self._frame += len(motion)
             if self._voice is not None:
                 self._voice.skip(len(motion))
             return motion
-        if not set(motion.space.columns) >= HELD_COLUMNS:
+        if motion.space is not ARKIT_52 and not set(motion.space.columns) >= HELD_COLUMNS:
             if not plain:
                 raise InputError("emotion", expected="a model whose motion has the ARKit-52 shapes",
                                  got=motion.space.name, remedy="leave emotion and articulation out")
@@ -142,10 +143,11 @@ class LayerStream:
         strengths = self._track.strengths(time_s)
         manner = manners(strengths)
         activity, nod, brow, lid, talk, look = self._follow(time_s, motion.columns(MOUTH).sum(axis=1), manner)
-        motion = articulate(motion, np.clip(self._articulation * manner.articulation, 0.3, 2))
+        if not plain:
+            motion = articulate(motion, np.clip(self._articulation * manner.articulation, 0.3, 2))
         if strengths.any():
             motion = blend(motion, pose_of(strengths, time_s, seed=self.layers.seed, activity=talk))
-        return motion if still else self._alive(motion, time_s, manner, activity, nod, brow, lid, look)
+        return motion if self._still else self._alive(motion, time_s, manner, activity, nod, brow, lid, look)
 
     def _alive(self, motion, time_s, manner, activity, nod, brow, lid, look):
         """Blinks, gaze, brows and head on a finished face."""
@@ -164,7 +166,8 @@ class LayerStream:
                         (("browInnerUp", 1.0), ("browOuterUpLeft", 0.7), ("browOuterUpRight", 0.6))}
         values = motion.values.copy()
         if columns:
-            values[:, motion.space.indices(columns)] = np.clip(np.stack(list(columns.values()), axis=1), 0, 1)
+            raw = np.array(list(columns.values()))
+            values[:, motion.space.indices(columns)] = np.minimum(np.maximum(raw, 0), 1).T
         pose = self._pose(time_s, angles, motion.head_pose) if self.layers.head else motion.head_pose
         return replace(motion, values=values, head_pose=pose)
 
@@ -173,26 +176,24 @@ class LayerStream:
 
         Talk is activity that begins at once and ends slowly, so that syllables do not shake an expression.
         """
-        rows, look = np.empty((5, len(mouth))), np.zeros((len(mouth), 2))
-        heard = None if self._voice is None else self._voice.frames(len(mouth))
-        fast = 1 - np.exp(-1 / self.fps / 0.08)
+        rows, look = [], []
+        heard = None if self._voice is None else [part.tolist() for part in self._voice.frames(len(mouth))]
+        blinks, fast = manner.blinks.tolist(), 1 - exp(-1 / self.fps / 0.08)
         for i, (now_s, open_now) in enumerate(zip(time_s.tolist(), mouth.tolist(), strict=True)):
             if heard is None:
                 # Without sound, an opening above the usual stands for stress.
                 self._mouth += fast * (open_now - self._mouth)
                 accents = self._accents
-                accents.activity += (1 - np.exp(-1 / self.fps / 0.35)) * (min(open_now * 2.5, 1.0) - accents.activity)
+                accents.activity += (1 - exp(-1 / self.fps / 0.35)) * (min(open_now * 2.5, 1.0) - accents.activity)
                 found = accents.stress(now_s, 4 * (self._mouth - 0.7 * accents.activity))
             else:
                 found = self._accents.voice(now_s, heard[0][i], heard[1][i])
-            rows[:3, i] = found
-            rows[3, i] = self._blinks.lid(now_s, found[0], manner.blinks[i])
-            rows[4, i] = self._talking(found[0])
-            look[i] = self._gaze.direction(now_s, found[0])
-        return *rows, look
+            rows.append((*found, self._blinks.lid(now_s, found[0], blinks[i]), self._talking(found[0])))
+            look.append(self._gaze.direction(now_s, found[0]))
+        return *np.array(rows).T, np.array(look)
 
     def _talking(self, activity):
-        self._talk += (1 - np.exp(-1 / self.fps / TALK_S[int(activity < self._talk)])) * (activity - self._talk)
+        self._talk += (1 - exp(-1 / self.fps / TALK_S[int(activity < self._talk)])) * (activity - self._talk)
         return self._talk
 
     def _head_angles(self, time_s, manner, activity, nod):
@@ -206,10 +207,10 @@ class LayerStream:
         slow = [smooth_noise(phase * rate_hz, seed=self.layers.seed, channel=channel)
                 for channel, rate_hz in enumerate(HEAD_RATES_HZ)]
         quick = [smooth_noise(phase * QUICK_HZ, seed=self.layers.seed, channel=channel) for channel in (3, 4, 5)]
-        angles = np.stack(slow, axis=1) + QUICK_SHARE * np.stack(quick, axis=1)
+        angles = np.array(slow).T + QUICK_SHARE * np.array(quick).T
         angles = angles * size[:, None] * (HEAD_YAW_RAD, HEAD_PITCH_RAD, HEAD_ROLL_RAD)
         angles[:, 1] += NOD_RAD * manner.head * nod
-        angles += np.radians(np.stack([manner.yaw_deg, manner.pitch_deg, manner.roll_deg], axis=1))
+        angles += np.radians(np.array([manner.yaw_deg, manner.pitch_deg, manner.roll_deg]).T)
         return self.layers.head * angles
 
     def _pose(self, time_s, angles, given):

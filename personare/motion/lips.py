@@ -71,7 +71,7 @@ def constrain(curves, gates):
     shaped = shaped + closed * (np.where(_KEPT, curves, CLOSED_POSE) - shaped)
     excess = lip_gap_cm(shaped) - open_gap * (1 - closed[:, 0])
     shaped[:, CURVE["mouthClose"]] += np.where(closed[:, 0] > 0, excess, 0) / -GAP_CM[CURVE["mouthClose"]]
-    return np.clip(shaped * (1 - rest), 0, 1)
+    return np.minimum(np.maximum(shaped * (1 - rest), 0), 1)
 
 
 def arkit_from_curves(curves):

@@ -8,6 +8,7 @@ Munhall et al. 2004; Krahmer and Swerts 2007). Not every accent is marked by hea
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import exp
 
 import numpy as np
 
@@ -56,12 +57,18 @@ class VoiceStream:
             (count,) level in dB against full scale, (count,) natural logarithm of the pitch in Hz or NaN.
         """
         ends = self._ends(count)
-        index = (ends - self._width - self._first)[:, None] + np.arange(self._width)
-        inside = (index >= 0) & (index < len(self._sound))
-        sound = self._sound if len(self._sound) else np.zeros(1, np.float32)
-        windows = np.where(inside, sound[np.clip(index, 0, len(sound) - 1)], 0)
+        windows = self._windows(ends - self._width - self._first)
         level = 10 * np.log10((windows.astype(np.float64) ** 2).mean(axis=1) + 1e-9)
         return level, self._pitch(windows)
+
+    def _windows(self, begins):
+        """(count, width) samples from each of (count,) places in the sound on; silence around it."""
+        if begins[0] >= 0 and begins[-1] + self._width <= len(self._sound):
+            return np.array([self._sound[begin:begin + self._width] for begin in begins.tolist()])
+        index = begins[:, None] + np.arange(self._width)
+        inside = (index >= 0) & (index < len(self._sound))
+        sound = self._sound if len(self._sound) else np.zeros(1, np.float32)
+        return np.where(inside, sound[np.clip(index, 0, len(sound) - 1)], 0)
 
     def skip(self, count):
         """Pass over the next frames without measuring them."""
@@ -85,21 +92,22 @@ class VoiceStream:
         usable = windows.shape[1] // self._step * self._step
         coarse = windows[:, :usable].reshape(len(windows), -1, self._step).mean(axis=2, dtype=np.float64)
         window, taper = _tapers(coarse.shape[1])
+        row = np.arange(len(coarse))
         coarse = (coarse - coarse.mean(axis=1, keepdims=True)) * window
         size = 1 << (2 * coarse.shape[1] - 1).bit_length()
         correlation = np.fft.irfft(np.abs(np.fft.rfft(coarse, size)) ** 2, size)
         low, high = int(rate_hz / HIGH_HZ), min(int(rate_hz / LOW_HZ), coarse.shape[1] - 2)
         lags = np.arange(low, high + 1)
         shape = taper[coarse.shape[1] - 1 + lags] / taper[coarse.shape[1] - 1]
-        share = correlation[:, lags] / np.maximum(correlation[:, :1] * shape, 1e-12)
+        share = correlation[:, low:high + 1] / np.maximum(correlation[:, :1] * shape, 1e-12)
         # A period and its double are alike: the first peak that is nearly the highest.
         inner = share[:, 1:-1]
         peaks = (inner >= share[:, :-2]) & (inner >= share[:, 2:]) & (inner >= NEARLY * share.max(axis=1)[:, None])
         best = 1 + np.argmax(np.where(peaks.any(axis=1)[:, None], peaks, inner), axis=1)
-        before, peak, after = (np.take_along_axis(share, best[:, None] + i, 1)[:, 0] for i in (-1, 0, 1))
+        before, peak, after = (share[row, best + i] for i in (-1, 0, 1))
         # The vertex of the parabola through three lags, at most half a lag away.
         bend = np.maximum(2 * peak - before - after, 1e-9)
-        lag = lags[best] + np.clip((after - before) / (2 * bend), -0.5, 0.5)
+        lag = lags[best] + np.minimum(np.maximum((after - before) / (2 * bend), -0.5), 0.5)
         return np.where(peak > VOICED_CORRELATION, np.log(rate_hz / lag), np.nan)
 
 
@@ -146,16 +154,16 @@ class Accents:
         step_s = 1 / self.fps
         self._loud = max(level_db, self._loud - LOUD_FALL_DB_S * step_s, QUIET_DB)
         speaking = level_db > max(self._loud - SPEECH_RANGE_DB, QUIET_DB)
-        self.activity += (1 - np.exp(-step_s / (0.10 if speaking else 0.22))) * (speaking - self.activity)
+        self.activity += (1 - exp(-step_s / (0.10 if speaking else 0.22))) * (speaking - self.activity)
         rise = 0.0
         if speaking:
             self._level = self._level if self._heard else level_db
-            self._level += (1 - np.exp(-step_s / 1.5)) * (level_db - self._level)
+            self._level += (1 - exp(-step_s / 1.5)) * (level_db - self._level)
             self._heard = True
             rise = 0.5 * (level_db - self._level) / LEVEL_UNIT_DB
             if log_pitch == log_pitch:
                 self._pitch = self._pitch if self._voiced else log_pitch
-                self._pitch += (1 - np.exp(-step_s / 2.0)) * (log_pitch - self._pitch)
+                self._pitch += (1 - exp(-step_s / 2.0)) * (log_pitch - self._pitch)
                 self._voiced = True
                 rise += 0.6 * min(max((log_pitch - self._pitch) / PITCH_UNIT, -1.5), 2.5)
         return self.stress(time_s, rise)
@@ -163,7 +171,7 @@ class Accents:
     def stress(self, time_s, rise):
         """(activity, nod, brow) of the next frame, from how far its stress stands above the usual."""
         step_s = 1 / self.fps
-        self._was, self._stress = self._stress, self._stress + (1 - np.exp(-step_s / 0.06)) * (
+        self._was, self._stress = self._stress, self._stress + (1 - exp(-step_s / 0.06)) * (
             min(max(rise, 0.0), 1.6) - self._stress)
         if self._stress > ACCENT_AT >= self._was and time_s - self._last_s > ACCENT_LEAST_S:
             self._last_s = time_s

@@ -73,6 +73,7 @@ class Session:
         self._network = NetworkStream(pipeline.mel, pipeline.run, frames_before=pipeline.frames_before,
                                       frames_after=pipeline.frames_after, first_frame=-pipeline.reach_before)
         self._step = pipeline.frame_hz / self.fps
+        self._whole_step = int(self._step) if self._step.is_integer() else 0
         self._outputs = np.empty((0, 0), np.float32)
         self._values = np.empty((0, 0), np.float32)
         self._first_value = 0
@@ -176,18 +177,25 @@ class Session:
         """(t, k) values of frames self._frame <= i < stop, and let go of what no later frame needs."""
         if stop <= self._frame:
             return np.empty((0, self._values.shape[1]), np.float32)
-        position = np.arange(self._frame, stop) * self._step - self._first_value
-        # A whole number that came out a hair off stays whole.
-        position = np.where(np.abs(position - np.round(position)) < 1e-6, np.round(position), position)
-        low = np.floor(position).astype(np.int64)
-        high = np.ceil(position).astype(np.int64)
-        share = (position - low).astype(np.float32)[:, None]
-        frames = self._values[low] * (1 - share) + self._values[high] * share
+        if self._whole_step:
+            begin, end = (i * self._whole_step - self._first_value for i in (self._frame, stop))
+            frames = self._values[begin:end:self._whole_step].copy()
+        else:
+            frames = self._between(np.arange(self._frame, stop) * self._step - self._first_value)
         self._frame = stop
         keep = max(0, min(int(stop * self._step) - self._first_value, len(self._values)))
         self._values = self._values[keep:].copy()
         self._first_value += keep
         return frames
+
+    def _between(self, position):
+        """(t, k) values at (t,) positions, interpolated."""
+        # A whole number that came out a hair off stays whole.
+        position = np.where(np.abs(position - np.round(position)) < 1e-6, np.round(position), position)
+        low = np.floor(position).astype(np.int64)
+        high = np.ceil(position).astype(np.int64)
+        share = (position - low).astype(np.float32)[:, None]
+        return self._values[low] * (1 - share) + self._values[high] * share
 
     def _motion(self, pieces):
         pieces = [piece for piece in pieces if len(piece)]

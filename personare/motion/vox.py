@@ -7,7 +7,7 @@ closures away. It runs through onnxruntime on one thread; docs/motion/vox.md say
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 import numpy as np
@@ -144,7 +144,7 @@ def decode(outputs, *, options):
     """
     curves, logits = outputs[:, : len(CURVES)], outputs[:, len(CURVES) :]
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
-    gates = 1 / (1 + np.exp(-np.clip(gain * (logits - bias), -30, 30)))
+    gates = 1 / (1 + np.exp(np.minimum(np.maximum(gain * (bias - logits), -30), 30)))
     mouth = constrain(sized(curves, options), gates)
     count = len(mouth) - len(options.smoothing) + 1
     smooth = sum(np.float32(weight) * mouth[i : i + count] for i, weight in enumerate(options.smoothing))
@@ -154,12 +154,19 @@ def decode(outputs, *, options):
 def sized(curves, options):
     """(t, 18) free curves as large as those of tracked mouths, in 0..1."""
     pucker = CURVE["mouthPucker"]
-    sized = curves * (options.amplitude * np.where(_PARTS_LIPS, options.opening, 1)).astype(np.float32)
-    rounded = np.clip((sized[:, pucker] - FIRST_PUCKER) / np.float32(FULL_PUCKER - FIRST_PUCKER), 0, 1)
+    sized = curves * _factors(options.amplitude, options.opening)
+    rounded = (sized[:, pucker] - FIRST_PUCKER) / np.float32(FULL_PUCKER - FIRST_PUCKER)
+    rounded = np.minimum(np.maximum(rounded, 0), 1)
     lost = np.float32(1 - options.rounded_opening) * rounded
     sized[:, _SMALL_WHERE_ROUND] *= (1 - lost)[:, None]
     sized[:, pucker] *= np.float32(options.puckering)
-    return np.clip(sized, 0, 1)
+    return np.minimum(np.maximum(sized, 0), 1)
+
+
+@lru_cache(maxsize=16)
+def _factors(amplitude, opening):
+    """(18,) float32 factors on the free curves."""
+    return (amplitude * np.where(_PARTS_LIPS, opening, 1)).astype(np.float32)
 
 
 def open_vox(path=None):
