@@ -81,6 +81,8 @@ TABLES = {
                         "checkpoint, see convert"),
         "dvp": Row("personare.motion.dvp:open_dvp", "AudioDVP's audio network; your checkpoints, or learned"),
         "faceformer": Row("personare.motion.faceformer:open_faceformer", "FaceFormer, learned, in linear time"),
+        "facetalk": Row("personare.motion.facetalk:open_facetalk", "built-in motion diffusion: mouth, eyes, brows and "
+                        "head, another take for every seed"),
         "karras": Row("personare.motion.karras:open_karras", "Karras et al. and FACEGOOD Audio2Face; trained on your "
                       "own clips, see learn"),
         "stylist": Row("personare.motion.stylist:open_stylist", "style_avatar: a face in somebody's style; trained on "

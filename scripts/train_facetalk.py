@@ -46,8 +46,8 @@ STYLES = {"calm": 0.75, "lively": 1.4}
 LEAD_S = 0.1
 # There is more speech than the network ever sees twice, so nothing is dropped.
 SIZES = {"gates": True, "styles": len(STYLES), "known": 15, "fresh": 30, "dropout": 0.0, "carried": True}
-# Found on held-out tracks, see docs/motion/facetalk.md.
-DECODING = {"guidance": 1.5, "steps": 8, "gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-0.9, -1.0, 0.0)}
+# Gates near their best F1 on the held-out tracks, on the side where more closures are found than wrongly made.
+DECODING = {"overlap": 6, "guidance": 1.5, "steps": 8, "gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-0.8, -0.7, -0.2)}
 SAVE_EVERY, REPORT_EVERY = 100, 25
 SUMMARY = "Speech to mouth, eyes, brows and head of ARKit-52 by diffusion: another take for every seed."
 SOURCES = [
@@ -230,7 +230,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 1 GB")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundle into")
     parser.add_argument("--tracks", type=int, default=400, help="stretches of 30 s")
-    parser.add_argument("--steps", type=int, default=3000, help="training steps")
+    parser.add_argument("--steps", type=int, default=2200, help="training steps")
     parser.add_argument("--batch", type=int, default=64, help="windows a step")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--threads", type=int, default=1, help="of torch")

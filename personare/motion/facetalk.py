@@ -3,7 +3,7 @@
 Aneja et al., FaceTalk: Audio-Driven Motion Diffusion for Neural Parametric Head Models (CVPR 2024); the network is
 learn/nets/facetalk.py. What differs: 1000 steps of sampling become 8, a take of any length is made in blocks each of
 which goes on from the last frames before it, and memory does not grow. The same seed gives the same take however the
-sound arrives, since the noise of a block depends on the seed and the block's number alone. docs/motion/facetalk.md
+sound arrives, since the noise of a frame depends on the seed and the frame's number alone. docs/motion/facetalk.md
 says what it was checked against.
 """
 
@@ -45,6 +45,7 @@ class FacetalkOptions:
         reach: frames to either side whose rows a frame hears.
         known: frames that a block goes on from.
         fresh: frames that a block makes.
+        overlap: of them, so many are made once more by the next block, and the two answers blended; 0..fresh - 1.
         columns: names of the diffused columns, in order: of the space, and headYaw, headPitch and headRoll in
             radians; the others of the space are 0.
         means, deviations: of the columns, what is diffused is (value - mean) / deviation.
@@ -74,6 +75,7 @@ class FacetalkOptions:
     space: str
     space_columns: tuple[str, ...] = ()
     front_end_options: dict = field(default_factory=dict)
+    overlap: int = 0
     steps: int = 8
     order: int = 2
     guidance: float = 1.0
@@ -126,9 +128,10 @@ class Blocks:
         self._network, self._options = network, options
         self._style, self._strength, self._seed = style, strength, seed
         self._left, self._times = alpha_bars(cosine_betas()), sampling_times(options.steps)
+        self._start, self._hop = 0, options.fresh - options.overlap
         # The first block also hears what lies before the take.
-        self._block, self._heard = 0, -options.known
-        self._tokens = self._last = None
+        self._heard = -options.known
+        self._tokens = self._gates = self._last = self._draft = None
 
     @property
     def first_row(self):
@@ -139,7 +142,7 @@ class Blocks:
     def stop_row(self):
         """Number of the row behind the last one that the next block hears."""
         options = self._options
-        return options.rows_per_frame * ((self._block + 1) * options.fresh + options.reach) + 1
+        return options.rows_per_frame * (self._start + options.fresh + options.reach) + 1
 
     def next(self, rows):
         """Make a block.
@@ -148,25 +151,35 @@ class Blocks:
             rows: (stop_row - first_row, c) float32.
 
         Returns:
-            codes (fresh, k) float32, standardised, and gates (fresh, 3) float32 as logits or None.
+            codes (fresh - overlap, k) float32, standardised, and gates of the same frames as logits or None.
         """
         options, width = self._options, len(self._options.columns)
-        tokens, gates = self._network.hear(rows[None])
-        tokens = tokens[0] if self._tokens is None else np.concatenate([self._tokens, tokens[0]])
+        tokens, gates = (None if new is None else new[0] if old is None else np.concatenate([old, new[0]])
+                         for old, new in zip((self._tokens, self._gates), self._network.hear(rows[None]), strict=True))
         known = np.full(options.known + options.fresh, 0, np.float32)
         known[: options.known] = -1 if self._last is None else 1
         before = np.zeros((options.known, width), np.float32) if self._last is None else self._last
-        rng = np.random.default_rng([self._seed, _NOISE, self._block])
-        noise = rng.standard_normal((options.fresh, width), np.float32)
+        noise = self._noise(np.arange(self._start, self._start + options.fresh))
 
         def denoise(x, time):
             return self._answer(np.concatenate([before, x]), known, tokens, time)[options.known :]
 
         codes = sample(denoise, noise, left=self._left, times=self._times, order=options.order)
-        self._block, self._heard = self._block + 1, (self._block + 1) * options.fresh
+        if self._draft is not None:
+            share = (np.arange(1, options.overlap + 1, dtype=np.float32) / (options.overlap + 1))[:, None]
+            codes[: options.overlap] = (1 - share) * self._draft + share * codes[: options.overlap]
+        codes, self._draft = codes[: self._hop], codes[self._hop :]
         self._last = np.concatenate([before, codes])[len(codes) :]
-        self._tokens = tokens[len(tokens) - options.known :]
-        return codes, None if gates is None else gates[0][-options.fresh :]
+        self._start, self._heard = self._start + self._hop, self._start + options.fresh
+        kept = len(tokens) - options.known - options.overlap
+        told = None if gates is None else gates[options.known : options.known + self._hop]
+        self._tokens, self._gates = tokens[kept:], None if gates is None else gates[kept:]
+        return codes, told
+
+    def _noise(self, frames):
+        """(t, k) float32 standard normal, each frame's own: blocks that share frames begin alike."""
+        draws = [np.random.default_rng([self._seed, _NOISE, frame]) for frame in frames.tolist()]
+        return np.stack([rng.standard_normal(len(self._options.columns), np.float32) for rng in draws])
 
     def _answer(self, window, known, tokens, time):
         """The clean window, guided away from what the network would say without the sound."""

@@ -9,13 +9,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="the network needs the extra personare[learn]")
 pytest.importorskip("onnx", reason="making graphs needs the extra personare[learn]")
 
+import personare  # noqa: E402
 from personare.audio.front_ends import open_front_end  # noqa: E402
 from personare.errors import AssetError, InputError  # noqa: E402
 from personare.learn.diffusion import DiffusionOptions, facetalk_loss  # noqa: E402
 from personare.learn.facetalk import WEIGHTS, block_network, facetalk_files, read_facetalk, run_options  # noqa: E402
 from personare.learn.nets.facetalk import Facetalk, FacetalkConfig, paper  # noqa: E402
 from personare.motion.facetalk import Blocks, open_facetalk  # noqa: E402
+from personare.spaces import space_named  # noqa: E402
 from personare.store import write_bundle  # noqa: E402
+from personare.types import Audio  # noqa: E402
 
 CONFIG = FacetalkConfig(row_width=5, columns=3, known=4, fresh=6, width=16, layers=2, heads=2, feedforward=24,
                         step_width=8, styles=2, gates=True, dropout=0.0, carried=True)
@@ -90,6 +93,24 @@ def test_weights_of_16_bits_are_what_both_run(tmp_path):
     (tmp_path / WEIGHTS).write_bytes(b"nothing")
     with pytest.raises(AssetError, match="not the weights of a facetalk network"):
         read_facetalk(tmp_path / WEIGHTS)
+
+
+@pytest.mark.parametrize("space", ["nphm-200", "flame-100"])
+def test_any_space_is_diffused(space, tmp_path, rng):
+    """Codes as small as NPHM's, told apart by their statistics alone."""
+    columns = space_named(space).columns
+    means, deviations = rng.normal(0, 0.01, len(columns)), rng.uniform(1e-4, 3e-2, len(columns))
+    config = replace(CONFIG, columns=len(columns), gates=False)
+    network = Facetalk(config, code_mean=np.float32(means), code_std=np.float32(deviations)).eval()
+    write_bundle(tmp_path, files=facetalk_files(network), card={
+        "name": "facetalk", "method": "facetalk", "summary": "made by a test", "licence": "CC0", "sources": [],
+        "config": msgspec.to_builtins(run_options(network, FRONT_END, columns, space=space, styles=("a", "b")))})
+    motion = personare.animate(Audio(0.1 * rng.standard_normal(64000), 16000), model=tmp_path, seed=1)
+    assert motion.space.name == space
+    assert motion.head_pose is None
+    shares = (motion.values - means) / deviations
+    assert 0.2 < shares.std() < 2
+    assert np.abs(shares).max() < 8
 
 
 @pytest.mark.parametrize("name", VARIANTS)

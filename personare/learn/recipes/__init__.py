@@ -21,6 +21,7 @@ RECIPES = {
     "dvp": "personare.learn.recipes.dvp:DvpRecipe",
     "dvp-ridge": "personare.learn.recipes.dvp_ridge:DvpRidgeRecipe",
     "faceformer": "personare.learn.recipes.faceformer:FaceFormerRecipe",
+    "facetalk": "personare.learn.recipes.facetalk:FacetalkRecipe",
 }
 
 

@@ -28,6 +28,7 @@ class FacetalkTraining:
         size: "small", 2 million weights, or "paper", 47 million, causal and without what is carried.
         known: frames that a block goes on from, 1 or more.
         fresh: frames that a block makes.
+        overlap: of them, so many are made once more by the next block and blended, when the bundle is run.
         styles: what has a style of its own: "speaker", "emotion" or "none".
         strength_low, strength_high: range of the factor on expression that clips are learned with; 1 and 1 for none.
         deaf: share of items that are learned without the sound, 0..1; guidance needs some.
@@ -41,6 +42,7 @@ class FacetalkTraining:
     size: str = "small"
     known: int = 15
     fresh: int = 30
+    overlap: int = 6
     styles: str = "speaker"
     strength_low: float = 0.8
     strength_high: float = 1.4
@@ -60,6 +62,7 @@ class FacetalkTraining:
         check("styles", self.styles in STYLES_OF, f"one of {', '.join(STYLES_OF)}")
         for name in ("known", "fresh"):
             check(name, 1 <= getattr(self, name) <= 1000, "1 to 1000 frames")
+        check("overlap", 0 <= self.overlap < self.fresh, "0 or more frames and fewer than fresh")
         for name in ("deaf", "dropout"):
             check(name, 0 <= getattr(self, name) < 1, "0 or more and below 1")
         check("strength_low", 0.1 <= self.strength_low <= 1, "0.1 to 1")
@@ -143,8 +146,9 @@ class FacetalkRecipe(Recipe):
     def _run_options(self, network, corpus):
         low, high = limits(corpus)
         space = {name: value for name, value in named_space(corpus).items() if name != "columns"}
-        return run_options(network, corpus.front_end, corpus.columns, steps=self.options.steps, lowest=low,
-                           highest=high, guidance=self.options.guidance, styles=self.names(corpus), **space)
+        own = self.options
+        return run_options(network, corpus.front_end, corpus.columns, overlap=own.overlap, steps=own.steps,
+                           guidance=own.guidance, lowest=low, highest=high, styles=self.names(corpus), **space)
 
     def export(self, network, corpus):
         """Both graphs, the weights, and how to run them."""
