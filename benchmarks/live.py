@@ -208,7 +208,7 @@ def soak(model, hours):
     clock, audio = Simulated(), personare.load(HELLO)
     watch = Watch(clock, 30)
     show = Show(Endless(0), [open_sink("livelink://127.0.0.1:9", fps=30), watch], model=model, clock=clock)
-    sound, size = show.source.samples, audio.rate_hz // 10
+    sound, size = show.source.samples, audio.rate_hz // 4
     heard, next_report_s, first = 0, 600.0, None
     while heard < hours * 3600 * audio.rate_hz:
         until = clock.time + size / audio.rate_hz * (1 + CLOCKS_APART)

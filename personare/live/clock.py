@@ -1,9 +1,8 @@
 """When each frame is shown: evenly, as early as its sound allows, however the machine and two clocks wander."""
 
 import time
+from bisect import bisect_left, insort
 from collections import deque
-
-import numpy as np
 
 from personare.live.meter import Series
 
@@ -17,6 +16,8 @@ PAUSE_S = 0.25
 AHEAD_S = 0.100
 _MARGIN_S = 0.003
 _WINDOW_S = 4.0
+# Share of frames that the schedule waits for.
+_USUAL = 0.95
 
 
 class Clock:
@@ -44,6 +45,7 @@ class Schedule:
         self._anchor = None            # due time of frame 0
         self._last, self._settled = 0.0, False
         self._recent = deque()         # (time, ready - i / fps) of the last seconds
+        self._sorted = []              # the latter in order
 
     def ready(self, index, now):
         """Say that frame `index` can be shown from now on.
@@ -54,17 +56,21 @@ class Schedule:
         offset = now - index / self.fps
         if self._anchor is None or offset - self._anchor > PAUSE_S:
             self._anchor, self._recent, self._settled = offset + self.margin_s, deque(), False
+            self._sorted = []
         self._recent.append((now, offset))
+        insort(self._sorted, offset)
         while self._recent[0][0] < now - _WINDOW_S:
-            self._recent.popleft()
+            del self._sorted[bisect_left(self._sorted, self._recent.popleft()[1])]
         # The latest of the usual: single hiccups of the machine do not move the schedule, drops take care of them.
-        wanted = float(np.quantile([o for _, o in self._recent], 0.95)) + self.margin_s
+        place = _USUAL * (len(self._sorted) - 1)
+        low, high = self._sorted[int(place)], self._sorted[min(int(place) + 1, len(self._sorted) - 1)]
+        wanted = low + (place - int(place)) * (high - low) + self.margin_s
         if self._anchor - wanted > AHEAD_S:
             wanted = self._anchor
         self._settled |= len(self._recent) > self.fps and abs(wanted - self._anchor) < _SETTLED_S
         slew = SLEW if self._settled else _FIRST_SLEW
         step = slew * max(0.0, now - self._last) if self._last else 0.0
-        self._anchor += float(np.clip(wanted - self._anchor, -step, step))
+        self._anchor += min(max(wanted - self._anchor, -step), step)
         self._last = now
         return self._anchor + index / self.fps
 

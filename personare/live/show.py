@@ -19,6 +19,8 @@ _SILENT_STEP_S = 0.01
 # Frames that wait for their time, seconds; a source that runs further ahead has to wait itself.
 _MOST_AHEAD_S = 4.0
 _MOST_CHUNKS = 2000
+# Sound that waits for computing, seconds; a source that gives more than time has room for has to wait.
+_MOST_QUEUED_S = 10.0
 
 
 class Show:
@@ -48,7 +50,7 @@ class Show:
         self._loop_back = LoopBack(fps, now=clock.now) if loop_back else None
         self.sinks += [self._loop_back] if loop_back else []
         self._heard_s, self._heard_at = deque(maxlen=_MOST_CHUNKS), deque(maxlen=_MOST_CHUNKS)
-        self._heard = 0
+        self._heard = self._given = self._taken = 0
         self._fed_at = self._sound_at = clock.now()
         self._say = lambda text: None
         self._stop = threading.Event()
@@ -86,6 +88,7 @@ class Show:
                 if chunk is None:
                     self._hear_nothing()
                 else:
+                    self._taken += len(chunk)
                     self._sound_at = self._clock.now()
                     self.hear(chunk)
         finally:
@@ -146,6 +149,9 @@ class Show:
     def _listen(self, queue):
         try:
             for chunk in self.source.chunks():
+                self._given += 0 if chunk is None else len(chunk)
+                while self._given - self._taken > _MOST_QUEUED_S * self.source.rate_hz and not self._stop.is_set():
+                    self._clock.sleep(_SILENT_STEP_S)
                 if self._stop.is_set():
                     return
                 queue.put(chunk)

@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 import time
+import uuid
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,6 +17,8 @@ from personare.live.speakers import Loudspeaker, TcpSound
 from personare.motion.performance import joined
 from personare.motion.retarget import convert
 
+# A device id of 36 characters, as the app's: public readers take that length for granted.
+DEVICE = str(uuid.uuid5(uuid.NAMESPACE_DNS, "personare")).upper()
 # Port that each receiver listens on unless told otherwise.
 PORTS = {"livelink": 11111, "vmc": 39539, "facegood": 43014, "ifacialmocap": 49983}
 _MOST_RECORDED = 60 * 3600 * 4      # frames: four hours at 60 fps, 180 MB
@@ -71,7 +74,7 @@ def _packet_sink(kind, text, fps):
         raise InputError(text, expected="a port in 1..65535", got=str(error), remedy="check the address") from error
     subject = unquote(asked.get("subject", "personare"))
     if kind == "livelink":
-        return LiveLink(host, port, fps, subject=subject, device=asked.get("device", "personare"))
+        return LiveLink(host, port, fps, subject=subject, device=asked.get("device", DEVICE))
     if kind == "vmc":
         return Vmc(host, port, fps, avatar=asked.get("avatar", "vrm0"))
     if kind == "facegood":
@@ -115,7 +118,7 @@ class _Udp:
 class LiveLink(_Udp):
     """Live Link Face packets, for Unreal's Apple ARKit Face Support and other receivers."""
 
-    def __init__(self, host, port, fps, *, subject="personare", device="personare"):
+    def __init__(self, host, port, fps, *, subject="personare", device=DEVICE):
         super().__init__(host, port)
         for argument, name in (("subject", subject), ("device", device)):
             packets.checked_name(argument, name)

@@ -4,9 +4,11 @@ A source is opened by its text and gives chunks of (n,) float32 at `rate_hz` unt
 means that nothing has come for a while.
 """
 
+import select
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +21,12 @@ from personare.errors import InputError, MissingExtra
 CHUNK_S = 0.010
 _WAIT_S = 0.1
 _MOST_WAITING = 500         # chunks of a microphone that nobody takes: five seconds, then the oldest go
-_LARGEST_READ = 1 << 16
+_LARGEST_READ = 1 << 13
+_LARGEST_DATAGRAM = 1 << 16
+# A speaker who says nothing for so long makes way for another.
+FLOOR_S = 1.0
+# A microphone that says nothing for so long is opened anew, and so often where that fails.
+_DEAF_S, _RETRY_S = 2.0, 1.0
 
 
 def open_source(text, *, rate_hz=16000):
@@ -130,14 +137,17 @@ class RawStream:
 
 
 class TcpServer:
-    """Raw samples from whoever connects, one after the other; the face rests in between."""
+    """Raw samples from whoever connects, one after the other; the face rests in between.
+
+    Who is connected and says nothing for a second makes way for the next.
+    """
 
     live = True
 
     def __init__(self, host, port, rate_hz):
         self.rate_hz = rate_hz
         self._socket = _bound(socket.SOCK_STREAM, host, port)
-        self._socket.listen(1)
+        self._socket.listen(8)
         self._socket.settimeout(_WAIT_S)
         self.port = self._socket.getsockname()[1]
         self._open = True
@@ -157,19 +167,29 @@ class TcpServer:
                 yield from self._of(peer)
 
     def _of(self, peer):
-        rest = b""
+        rest, spoke_at = b"", time.monotonic()
         while self._open:
             try:
                 content = peer.recv(_LARGEST_READ)
             except TimeoutError:
                 yield None
+                if time.monotonic() - spoke_at > FLOOR_S and self._is_awaited():
+                    return
                 continue
             except OSError:
                 return
+            spoke_at = time.monotonic()
             if not content:
                 return
             samples, rest = samples_of(rest + content)
             yield samples
+
+    def _is_awaited(self):
+        """Whether somebody else wants to connect."""
+        try:
+            return bool(select.select([self._socket], [], [], 0)[0])
+        except (OSError, ValueError):  # closed meanwhile
+            return False
 
     def close(self):
         """Stop listening."""
@@ -178,7 +198,10 @@ class TcpServer:
 
 
 class UdpServer:
-    """Raw samples in datagrams; one of an odd number of bytes is ignored."""
+    """Raw samples in datagrams; one of an odd number of bytes is ignored.
+
+    One address is heard at a time: another only when that has said nothing for a second.
+    """
 
     live = True
 
@@ -191,15 +214,22 @@ class UdpServer:
 
     def chunks(self):
         """Iterator of (n,) float32 or None; goes on until closed."""
+        speaker, spoke_at = None, -FLOOR_S
         while self._open:
             try:
-                content = self._socket.recv(_LARGEST_READ)
+                content, address = self._socket.recvfrom(_LARGEST_DATAGRAM)
             except TimeoutError:
                 yield None
                 continue
+            except ConnectionError:     # what Windows says of a speaker who is gone
+                continue
             except OSError:
                 return
-            yield samples_of(content)[0] if len(content) % 2 == 0 else None
+            now = time.monotonic()
+            if len(content) % 2 or not content or (address != speaker and now - spoke_at < FLOOR_S):
+                continue
+            speaker, spoke_at = address, now
+            yield samples_of(content)[0]
 
     def close(self):
         """Stop listening."""
@@ -241,25 +271,39 @@ class Microphone:
 
     def chunks(self):
         """Iterator of (n,) float32 or None; goes on until closed."""
+        heard_at = retry_at = time.monotonic()
         while self._open:
             try:
-                yield self._queue.get(timeout=_WAIT_S)
+                chunk = self._queue.get(timeout=_WAIT_S)
             except Empty:
                 yield None
-                if self._open and not self._stream.active:
+                now = time.monotonic()
+                # Some systems say of a device that is gone that it is active still.
+                gone = now - heard_at > _DEAF_S or self._stream is None or not self._stream.active
+                if self._open and gone and now >= retry_at:
+                    retry_at = now + _RETRY_S
                     self._reopen()
+                continue
+            heard_at = time.monotonic()
+            yield chunk
 
     def _reopen(self):
+        self._let_go()
         try:
-            self._stream.close()
             self._stream = self._opened()
-        except (InputError, self._library.PortAudioError):
-            time.sleep(1.0)
+        except InputError:
+            return
+
+    def _let_go(self):
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with suppress(self._library.PortAudioError):    # a device that is gone cannot be closed either
+                stream.close()
 
     def close(self):
         """Let the device go."""
         self._open = False
-        self._stream.close()
+        self._let_go()
 
 
 def samples_of(content):

@@ -25,7 +25,7 @@ def frame(rng):
     return Motion(rng.uniform(0, 0.5, (1, 52)).astype(np.float32), 30, "arkit-52")
 
 
-@pytest.mark.parametrize(("kind", "size"), [("livelink", 26 + 9 + 9 + 244), ("facegood", 468), ("ifacialmocap", None)])
+@pytest.mark.parametrize(("kind", "size"), [("livelink", 26 + 36 + 9 + 244), ("facegood", 468), ("ifacialmocap", None)])
 def test_packets_arrive(receiver, frame, kind, size):
     sink = open_sink(f"{kind}://127.0.0.1:{receiver.getsockname()[1]}", fps=30)
     sink.send(0, frame)
