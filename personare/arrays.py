@@ -1,5 +1,7 @@
 """Shape checks and resampling in time, the two things every layer needs."""
 
+import math
+
 import numpy as np
 
 from personare.errors import InputError
@@ -50,7 +52,7 @@ def checked_number(name, value, unit, *, least=0.0, most=np.inf):
         InputError: not a real number, not finite, or out of range.
     """
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (real and np.isfinite(value) and least <= value <= most and value > 0):
+    if not (real and math.isfinite(value) and least <= value <= most and value > 0):
         wanted = f"{least:g}..{most:g} {unit}" if np.isfinite(most) else f"a positive number of {unit}"
         raise InputError(name, expected=wanted, got=repr(value), remedy="pass a number in that range")
     return float(value)

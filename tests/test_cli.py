@@ -228,3 +228,19 @@ def test_options_are_parsed():
     assert parse_formats("", None) == ("mp4",)
     assert parse_size("720x1280") == (720, 1280)
     assert parse_size("512") == (512, 512)
+
+
+def test_a_live_run_measures_itself(short, tmp_path):
+    words = "live", "--from", short, "--to", "json:lines.jsonl", "--model", "vox-small-live", "--measure"
+    done = run(*words, "--json-progress", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    levels = {"p50", "p95", "p99", "max"}
+    assert {name: set(row) for name, row in figures["series"].items()} == dict.fromkeys(
+        ("sound to packet", "sound to arrival", "compute", "late", "jitter", "arrival jitter", "socket"), levels)
+    assert figures["look-ahead ms"] < 40
+    assert figures["packets lost"] == 0
+    assert figures["frames shown"] + figures["frames dropped"] == 15
+    table = run(*words, cwd=tmp_path).stdout.splitlines()
+    assert table[0].split() == ["ms", "p50", "p95", "p99", "max"]
+    assert {len(line) for line in table[:8]} == {len(table[0])}
