@@ -47,7 +47,8 @@ LEAD_S = 0.1
 # There is more speech than the network ever sees twice, so nothing is dropped.
 SIZES = {"gates": True, "styles": len(STYLES), "known": 15, "fresh": 30, "dropout": 0.0, "carried": True}
 # Gates near their best F1 on the held-out tracks, on the side where more closures are found than wrongly made.
-DECODING = {"overlap": 6, "guidance": 1.5, "steps": 8, "gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-0.8, -0.7, -0.2)}
+DECODING = {"overlap": 6, "guidance": 1.5, "steps": 8, "smoothing": 0.15, "gate_gain": (1.0, 1.0, 2.0),
+            "gate_bias": (-0.8, -0.7, -0.2)}
 SAVE_EVERY, REPORT_EVERY = 100, 25
 SUMMARY = "Speech to mouth, eyes, brows and head of ARKit-52 by diffusion: another take for every seed."
 SOURCES = [

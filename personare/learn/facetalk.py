@@ -10,7 +10,8 @@ from torch import nn
 from personare.errors import AssetError
 from personare.learn.export import HALF_ABOVE, OPSET, with_short_weights
 from personare.learn.nets.facetalk import Facetalk, FacetalkConfig
-from personare.motion.facetalk import GRAPH, SOUND_GRAPH, BlockNetwork, FacetalkOptions
+from personare.motion.blocks import BlockNetwork
+from personare.motion.facetalk import GRAPH, SOUND_GRAPH, FacetalkOptions
 
 WEIGHTS = "weights.safetensors"
 _INPUTS = ("window", "known", "tokens", "heard", "time", "style", "strength")

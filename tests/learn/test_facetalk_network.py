@@ -15,7 +15,10 @@ from personare.errors import AssetError, InputError  # noqa: E402
 from personare.learn.diffusion import DiffusionOptions, facetalk_loss  # noqa: E402
 from personare.learn.facetalk import WEIGHTS, block_network, facetalk_files, read_facetalk, run_options  # noqa: E402
 from personare.learn.nets.facetalk import Facetalk, FacetalkConfig, paper  # noqa: E402
-from personare.motion.facetalk import Blocks, open_facetalk  # noqa: E402
+from personare.learn.prepared import Corpus  # noqa: E402
+from personare.learn.recipes.facetalk import FacetalkRecipe, FacetalkTraining  # noqa: E402
+from personare.motion.blocks import Blocks  # noqa: E402
+from personare.motion.facetalk import open_facetalk  # noqa: E402
 from personare.spaces import space_named  # noqa: E402
 from personare.store import write_bundle  # noqa: E402
 from personare.types import Audio  # noqa: E402
@@ -200,3 +203,22 @@ def test_the_size_of_the_paper():
     assert 25e6 < sum(value.numel() for value in network.parameters()) < 60e6
     assert network.config.causal
     assert not network.config.carried
+
+
+def test_options_that_do_not_fit_are_refused():
+    recipe = FacetalkRecipe(FacetalkTraining(front_end="mel", fps=20))
+    assert recipe.network(corpus_of(recipe)).config.rows_per_frame == 3
+    assert recipe.rows_before == 3 * 4
+    with pytest.raises(InputError, match=r"fps: expected 60 \(rows of mel\) over a whole number, got 29; use 30"):
+        FacetalkRecipe(FacetalkTraining(front_end="mel", fps=29))
+    for name, value in (("size", "huge"), ("overlap", 30), ("deaf", 1), ("guidance", 0), ("strength_low", 2)):
+        with pytest.raises(InputError, match=name):
+            FacetalkTraining(**{name: value})
+
+
+def corpus_of(recipe):
+    """What a network needs to know of data, without any."""
+    width = recipe.front_end().width
+    return Corpus((), recipe.front_end(), recipe.fps, space_named("arkit-52"), ("jawOpen",), ("a", "b"), ("",),
+                  np.zeros(width, np.float32), np.ones(width, np.float32), np.zeros(1, np.float32),
+                  np.ones(1, np.float32), np.zeros(width, np.float32))

@@ -23,7 +23,7 @@ from personare.types import Audio, Motion  # noqa: E402
 
 SHORT = TrainingOptions(rounds=2, steps=3, batch_size=4, learning_rate=1e-3, seed=2)
 SMALL = {"karras": {"width": 8, "networks": 2, "bands": 16}, "karras-paper": {}, "facegood": {},
-         "facetalk": {"known": 3, "fresh": 8, "overlap": 2, "bands": 8, "steps": 3}}
+         "facetalk": {"known": 3, "fresh": 8, "overlap": 2, "front_end": "mel", "fps": 20.0, "steps": 3}}
 
 
 @pytest.fixture(scope="module")

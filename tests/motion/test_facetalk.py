@@ -10,9 +10,10 @@ import personare
 from personare.audio.front_ends import features_of, open_front_end
 from personare.audio.resampling import resample
 from personare.errors import InputError
+from personare.motion.blocks import BlockNetwork, Blocks
 from personare.motion.codes import code_names, codes_of
 from personare.motion.diffusion import alpha_bars, cosine_betas, sampling_times
-from personare.motion.facetalk import BlockNetwork, Blocks, FacetalkOptions, FacetalkSession, decoded, open_facetalk
+from personare.motion.facetalk import FacetalkOptions, FacetalkSession, decoded, open_facetalk
 from personare.motion.layers import STILL, Layers
 from personare.motion.lips import CURVES, GATES, curves_from_arkit, lip_gap_cm
 from personare.types import Audio
@@ -108,14 +109,25 @@ def test_a_take_equals_a_plain_loop_over_blocks(sound):
     np.testing.assert_allclose(found, np.concatenate(expected)[:49], atol=1e-4)
 
 
-def test_no_frame_hears_further_than_declared(sound):
-    whole, _, session = take(sound)
-    assert session.look_ahead_s == pytest.approx((FRESH + REACH) / 30 + FRONT_END.look_ahead_s)
-    for frame in (3, 9, 27):
+def test_smoothing_is_a_mean_of_neighbours(sound):
+    plain, smooth = (take(sound[:24000], cuts=(5000, 5001), options=replace(OPTIONS, smoothing=share))[0][:, 17]
+                     for share in (0, 0.2))
+    before = np.concatenate([plain[:1], plain[:-1]])
+    assert len(smooth) == len(plain) == 45
+    np.testing.assert_allclose(smooth[:-1], 0.2 * before[:-1] + 0.6 * plain[:-1] + 0.2 * plain[1:], atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0, 0.2])
+def test_no_frame_hears_further_than_declared(sound, share):
+    options = replace(OPTIONS, smoothing=share)
+    whole, _, session = take(sound, options=options)
+    frames = FRESH + REACH + (share > 0)
+    assert session.look_ahead_s == pytest.approx(frames / 30 + FRONT_END.look_ahead_s)
+    for frame in (2, 3, 9, 27):
         changed = sound.copy()
         first = int((frame / 30 + session.look_ahead_s) * 16000) + 1
         changed[first:] = 0.5
-        found = take(changed)[0]
+        found = take(changed, options=options)[0]
         np.testing.assert_array_equal(found[: frame + 1], whole[: frame + 1])
         assert np.abs(found - whole).max() > 1e-3
 

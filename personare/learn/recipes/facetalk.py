@@ -7,16 +7,16 @@ import msgspec
 import numpy as np
 import torch
 
-from personare.audio.front_ends import open_front_end
 from personare.errors import InputError
 from personare.learn.diffusion import DiffusionOptions, facetalk_loss
 from personare.learn.facetalk import block_network, facetalk_files, run_options
 from personare.learn.nets.facetalk import Facetalk, FacetalkConfig, paper
 from personare.learn.recipes import Recipe
+from personare.learn.recipes.hearing import heard_through
 from personare.learn.recipes.karras import UNNAMED, limits, named_space
-from personare.motion.facetalk import Blocks, decoded
+from personare.motion.blocks import Blocks
+from personare.motion.facetalk import decoded
 
-FPS, ROWS_HZ = 30.0, 60.0
 SIZES, STYLES_OF = ("small", "paper"), ("speaker", "emotion", "none")
 
 
@@ -36,7 +36,8 @@ class FacetalkTraining:
         dropout: share of numbers left out while learning, 0..1.
         steps: of sampling, 1..1000.
         guidance: of sampling, above 0; 1 for none.
-        bands: log-mel energies heard beside the phones; 0 for phones alone.
+        front_end: what it hears with, see recipes.hearing; in the paper "wav2vec2".
+        fps: frames a second, a whole fraction of the front end's rows; 24 in the paper.
     """
 
     size: str = "small"
@@ -51,7 +52,8 @@ class FacetalkTraining:
     dropout: float = 0.1
     steps: int = 8
     guidance: float = 1.5
-    bands: int = 16
+    front_end: str = "phones+mel"
+    fps: float = 30.0
 
     def __post_init__(self):
         def check(name, ok, expected):
@@ -70,7 +72,7 @@ class FacetalkTraining:
         check("velocity", 0 <= self.velocity <= 100, "0 to 100")
         check("steps", 1 <= self.steps <= 1000, "1 to 1000")
         check("guidance", 0 < self.guidance <= 10, "above 0, up to 10")
-        check("bands", self.bands == 0 or 8 <= self.bands <= 128, "0, or 8 to 128")
+        check("fps", 1 <= self.fps <= 240, "1 to 240")
 
 
 class FacetalkRecipe(Recipe):
@@ -79,24 +81,31 @@ class FacetalkRecipe(Recipe):
     method, options_type = "facetalk", FacetalkTraining
     summary = "Motion diffusion after FaceTalk: another take for every seed"
     training: ClassVar[dict] = {"rounds": 40, "steps": 50, "batch_size": 32, "learning_rate": 1.5e-3, "average": 0.99}
-    fps = FPS
 
     def __init__(self, options):
         super().__init__(options)
+        self._front_end = heard_through(options.front_end)
+        rate_hz = self._front_end.rate_hz
+        self._rows_per_frame = round(rate_hz / options.fps)
+        if self._rows_per_frame < 1 or abs(rate_hz / options.fps - self._rows_per_frame) > 1e-9:
+            raise InputError("fps", expected=f"{rate_hz:g} (rows of {options.front_end}) over a whole number",
+                             got=f"{options.fps:g}", remedy=f"use {rate_hz / max(1, round(rate_hz / 30)):g}")
         self.frames = options.known + options.fresh
         config = self._config(1, 1, 0)
         self.rows_before = self.rows_after = config.rows_per_frame * (config.reach + 1)
 
+    @property
+    def fps(self):
+        """As the options say."""
+        return self.options.fps
+
     def front_end(self):
-        """Phones, as square roots, and log-mel energies, 60 rows a second."""
-        parts = [{"name": "phones", "scale": "root"}]
-        if self.options.bands:
-            parts.append({"name": "mel", "options": {"band_count": self.options.bands, "rate_hz": ROWS_HZ}})
-        return open_front_end("joint", parts=parts)
+        """As the options say."""
+        return self._front_end
 
     def _config(self, row_width, columns, styles):
         own = {"known": self.options.known, "fresh": self.options.fresh, "styles": styles,
-               "dropout": self.options.dropout}
+               "dropout": self.options.dropout, "rows_per_frame": self._rows_per_frame}
         if self.options.size == "paper":
             return paper(row_width, columns, **own)
         return FacetalkConfig(row_width, columns, carried=True, **own)
