@@ -22,7 +22,7 @@ def eye_angles(looks):
         (t, 6) float64 radians: yaw, pitch, roll of the left and then the right eye; yaw + to the subject's right,
         pitch + down, roll so that the eye does not twist.
     """
-    into, out, up, down = np.moveaxis(np.asarray(looks, np.float64).reshape(-1, 2, 4), 2, 0)
+    into, out, up, down = np.asarray(looks, np.float64).reshape(-1, 2, 4).transpose(2, 0, 1)
     angles = np.empty((len(into), 2, 3))
     angles[:, :, 0] = yaw = _INWARD_RAD * (into - out)
     angles[:, :, 1] = pitch = DOWN_RAD * down - UP_RAD * up

@@ -68,7 +68,7 @@ def yaw_pitch_roll(matrices):
     yaw = np.arctan2(m[:, 0, 2], m[:, 2, 2])
     pitch = np.arctan2(m[:, 1, 2], np.hypot(m[:, 1, 0], m[:, 1, 1]))
     roll = np.arctan2(m[:, 1, 0], m[:, 1, 1])
-    return np.stack([yaw, pitch, roll], axis=1)
+    return np.array([yaw, pitch, roll]).T
 
 
 def from_yaw_pitch_roll(angles):

@@ -27,7 +27,7 @@ def smooth_noise(position, *, seed, channel):
         (t,) float64 of about unit variance, continuous in its second derivative (cubic B-spline).
     """
     if len(position) == 1:
-        return np.array([_noise_at(float(position[0]), seed, channel)])
+        return np.array([_noise_at(position.item(), seed, channel)])
     cell = np.floor(position).astype(np.int64)
     first = int(cell[0])
     # Blocks of 64 lattice values are drawn from (seed, channel, block): counter-based, as Philox is.

@@ -24,6 +24,7 @@ from personare.motion.eyes import Blinks, Gaze, eye_columns
 from personare.motion.head import rotation_from_angles, smooth_noise
 from personare.motion.prosody import Accents, VoiceStream
 from personare.spaces import ARKIT_52
+from personare.types import Motion
 
 HEAD_YAW_RAD, HEAD_PITCH_RAD, HEAD_ROLL_RAD = np.radians((3.2, 2.2, 3.2))
 HEAD_RATES_HZ = (1.3, 0.9, 0.85)
@@ -169,7 +170,7 @@ class LayerStream:
             raw = np.array(list(columns.values()))
             values[:, motion.space.indices(columns)] = np.minimum(np.maximum(raw, 0), 1).T
         pose = self._pose(time_s, angles, motion.head_pose) if self.layers.head else motion.head_pose
-        return replace(motion, values=values, head_pose=pose)
+        return Motion(values, motion.fps, motion.space, pose)
 
     def _follow(self, time_s, mouth, manner):
         """Activity, nod, brow, lid, talk (t,) and gaze (t, 2) of each frame, from the past alone.
