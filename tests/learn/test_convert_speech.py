@@ -160,6 +160,33 @@ def test_an_encoder_equals_loops_and_its_bundle_equals_it(tmp_path, sound, kind)
     np.testing.assert_allclose(found[: len(wanted)], wanted, atol=2e-4)
 
 
+class Planted:
+    """Would run something."""
+
+    def __reduce__(self):
+        return print, ("run",)
+
+
+def test_weights_as_torch_saves_them_are_data(tmp_path, sound, capsys):
+    hugging_face(tmp_path / "hf", TINY)
+    state = safetensors.load_file(tmp_path / "hf" / "model.safetensors")
+    speech_encoder_bundle(tmp_path / "hf", tmp_path / "one")
+    (tmp_path / "hf" / "model.safetensors").unlink()
+    torch.save(state, tmp_path / "hf" / "pytorch_model.bin")
+    speech_encoder_bundle(tmp_path / "hf", tmp_path / "other")
+    one, other = (features_of(open_front_end("wav2vec2", path=str(tmp_path / name)), Audio(sound, 16000)).values
+                  for name in ("one", "other"))
+    np.testing.assert_array_equal(one, other)
+    torch.save(state | {"planted": Planted()}, tmp_path / "hf" / "pytorch_model.bin")
+    with pytest.raises(InputError):
+        speech_encoder_bundle(tmp_path / "hf", tmp_path / "third")
+    (tmp_path / "hf" / "pytorch_model.bin").write_bytes(b"nothing")
+    with pytest.raises(InputError):
+        speech_encoder_bundle(tmp_path / "hf", tmp_path / "third")
+    assert "run" not in capsys.readouterr().out.split()
+    assert not (tmp_path / "third").exists()
+
+
 def test_rows_at_the_rate_of_a_face(tmp_path, sound):
     hugging_face(tmp_path / "hf", TINY)
     speech_encoder_bundle(tmp_path / "hf", tmp_path / "b", rows_hz=30)
