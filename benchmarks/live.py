@@ -224,7 +224,7 @@ def soak(model, hours):
             print(f"{model} {next_report_s / 3600:.2f} h: shown {show.pacer.shown}, dropped {show.pacer.dropped}, "
                   f"{heard / audio.rate_hz * 30 - frames:.1f} frames behind the sound, drift "
                   f"{1000 * (at[0] - first[0]):.2f} ms, memory {at[1]:.1f} MB, {at[1] - first[1]:+.1f}", flush=True)
-            next_report_s += 1800.0
+            next_report_s = max(next_report_s + 1.0, min(next_report_s + 1800.0, hours * 3600))
 
 
 def main():
