@@ -128,28 +128,37 @@ def test_sound_on_a_socket_meets_the_frames_in_real_time(tmp_path, delay, model)
 
     samples, rate_hz = soundfile.read("examples/hello.wav", stop=24000, dtype="int16")
     soundfile.write(tmp_path / "short.wav", samples, rate_hz, subtype="PCM_16")
+    # A machine that has other work may miss the time once, not three times in a row.
+    for _ in range(3):
+        apart_ms, figures = _apart(tmp_path / "short.wav", samples, rate_hz, delay, model)
+        median_ms = np.median(apart_ms)
+        if delay != AUTO:
+            in_time = median_ms < -figures.look_ahead_ms + 20       # unless delayed, it comes that much too early
+        else:
+            in_time = (-10.5 < median_ms < 3 and np.percentile(np.abs(apart_ms), 90) < 20
+                       and abs(figures.delay_ms - figures.look_ahead_ms) < 40)
+        if in_time:
+            return
+    pytest.fail(f"sound {median_ms:.1f} ms after its frames, delayed by {figures.delay_ms:.1f} ms")
+
+
+def _apart(path, samples, rate_hz, delay, model):
+    """(milliseconds that the sound of each frame comes after it, figures) of one run; its sound is whole."""
     listener, shown = Listener(), Shown()
     sink = open_sink(f"tcp://127.0.0.1:{listener.port}", fps=30)
     for _ in range(100):
         if sink.connected:
             break
         time.sleep(0.01)
-    show = Show(PlayedFile(tmp_path / "short.wav"), [shown, sink], model=model, fps=30, audio_delay=delay)
-    figures = show.run()
+    figures = Show(PlayedFile(path), [shown, sink], model=model, fps=30, audio_delay=delay).run()
     listener.close()
     sent = np.frombuffer(listener.content, "<i2")
     assert np.abs(sent.astype(int) - samples).max() <= 1
     # The piece of 10 ms in which a frame's own sample lies, against the frame.
     apart_ms = np.array([1000 * (listener.came_at(round(i / 30 * rate_hz)) - at) for i, at in shown.at.items()
                          if 5 <= i <= 42])
-    look_ahead_ms = figures.look_ahead_ms
     assert len(apart_ms) > 30
-    if delay == AUTO:
-        assert -10.5 < np.median(apart_ms) < 3
-        assert np.percentile(np.abs(apart_ms), 90) < 20
-        assert figures.delay_ms == pytest.approx(look_ahead_ms, abs=40)
-    else:
-        assert np.median(apart_ms) < -look_ahead_ms + 20       # unless delayed, it comes that much too early
+    return apart_ms, figures
 
 
 def test_a_receiver_that_is_restarted_is_found_again_and_one_that_is_not_there_holds_up_nobody():
