@@ -26,13 +26,13 @@ _MOST_BYTES = 1 << 36
 
 def style_avatar(source):
     """Databases of style_avatar: keys <i> in the sub-databases `coeff` and `audio`, or `train_coeff` and so on."""
+    folder = source if source.is_dir() else source.parent
+    if not (folder / "data.mdb").is_file():
+        return
     try:
         import lmdb
     except ModuleNotFoundError as error:
         raise MissingExtra("reading LMDB", package="lmdb", extra="data") from error
-    folder = source if source.is_dir() else source.parent
-    if not (folder / "data.mdb").is_file():
-        return
     # Open as long as a clip of it may still be read.
     database = lmdb.open(str(folder), readonly=True, lock=False, max_dbs=64, create=False)
     with database.begin() as reading:
