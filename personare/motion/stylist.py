@@ -6,7 +6,6 @@ blended smoothly and reach over both ends, so that a clip may be shorter than a 
 is "equal"); the head moves too; and sound may arrive in pieces. The code is held against the original in tests/parity.
 """
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from personare.audio.front_ends import open_front_end
 from personare.audio.mel import row_count
 from personare.errors import AssetError, InputError
 from personare.export.rotations import from_zyx, poses
-from personare.motion.blending import Blend, Grid, between
+from personare.motion.blending import Blend
+from personare.motion.rates import Frames
 from personare.motion.retarget import can_convert, convert
 from personare.motion.style_code import UNIT_M, angles_of, pose_numbers, style_code
 from personare.spaces import Space, space_named, unknown_name
@@ -209,20 +209,21 @@ class StylistSession:
         self._front_end = method.front_end()
         self.rate_hz = self._front_end.sample_rate_hz
         self._space = self._options.whole_space()
-        self._rows = Grid(self._front_end.stream(), self._front_end, 2 * self._options.frame_hz)
+        self._stream = self._front_end.stream()
+        self._rows = Frames(frame_hz=self._front_end.rate_hz, fps=2 * self._options.frame_hz,
+                            width=self._front_end.width)
         width = len(self._options.columns or self._space.columns) + POSE_WIDTH[self._options.pose]
         self._blend = Blend(self._options, width)
         self._heard = np.empty((0, self._front_end.width), np.float32)  # from row _first on
+        self._frames = Frames(frame_hz=self._options.frame_hz, fps=self.fps, width=width)
         self._first, self._window, self._pushed, self._finished = 0, 0, 0, False
-        self._step, self._values, self._first_value, self._frame = self._options.frame_hz / self.fps, None, 0, 0
 
     @property
     def look_ahead_s(self):
         """Seconds of sound after a frame's own time that the frame depends on."""
-        options = self._options
-        between = max(math.ceil(self._step * i - 1e-9) - self._step * i for i in range(1000))
-        return ((options.frames + between + options.context / 2) / options.frame_hz + 1 / self._front_end.rate_hz
-                + self._front_end.look_ahead_s)
+        options, front_end = self._options, self._front_end
+        frames = options.frames + self._frames.between + options.context / 2
+        return frames / options.frame_hz + 1 / front_end.rate_hz + front_end.look_ahead_s
 
     def push(self, samples):
         """Take (n,) float32 samples at rate_hz and give the Motion that no later sound can change.
@@ -238,9 +239,9 @@ class StylistSession:
         for begin in range(0, len(samples), 4 * self.rate_hz):
             part = samples[begin : begin + 4 * self.rate_hz]
             self._pushed += len(part)
-            self._heard = np.concatenate([self._heard, self._rows.push(part)])
+            self._hear(self._stream.push(part))
             self._run(self._count(self._options.frame_hz), ended=False)
-            pieces.append(self._frames(self._ready()))
+            pieces.append(self._frames.take(self._count(self.fps)))
         return self._motion(pieces)
 
     def finish(self):
@@ -250,10 +251,17 @@ class StylistSession:
         self._finished = True
         if not self._pushed:
             return self._motion([])
-        rest = self._rows.finish(self._count(2 * self._options.frame_hz))
-        self._heard = np.concatenate([self._heard, rest])
+        self._hear(self._stream.finish())
+        self._rows.hold(self._count(2 * self._options.frame_hz))
+        self._hear(np.empty((0, self._front_end.width), np.float32))
         self._run(self._count(self._options.frame_hz), ended=True)
-        return self._motion([self._frames(self._count(self.fps))])
+        self._frames.hold(self._count(self.fps))
+        return self._motion([self._frames.take(self._count(self.fps))])
+
+    def _hear(self, rows):
+        """Take rows of the front end, to the network's own rate."""
+        self._rows.add(rows)
+        self._heard = np.concatenate([self._heard, self._rows.take()])
 
     def _count(self, rate_hz):
         return row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=rate_hz) if self._pushed else 0
@@ -273,8 +281,7 @@ class StylistSession:
             outputs = self._method.run(windows, self._code)
             for start, window in zip(starts, outputs, strict=True):
                 self._blend.add(start, window)
-        given = self._blend.take(frames if ended else self._certain(frames))
-        self._values = given if self._values is None else np.concatenate([self._values, given])
+        self._frames.add(self._blend.take(frames if ended else self._certain(frames)))
         keep = max(0, min(2 * (self._blend.first - options.frames - options.stride) - options.context - self._first,
                           len(self._heard) - 1))
         self._heard, self._first = self._heard[keep:].copy(), self._first + keep
@@ -296,23 +303,6 @@ class StylistSession:
         if options.overlap == "equal":
             return max(0, min(self._window * options.stride, frames - options.frames))
         return max(0, self._window * options.stride - options.frames + options.stride)
-
-    def _ready(self):
-        complete, count = self._first_value + len(self._values), self._frame
-        while math.ceil(count * self._step - 1e-9) < complete:
-            count += 1
-        return max(self._frame, min(count, self._count(self.fps)))
-
-    def _frames(self, stop):
-        """(t, k) values of frames self._frame <= i < stop at fps."""
-        if stop <= self._frame:
-            return self._values[:0]
-        place = np.arange(self._frame, stop) * self._step - self._first_value
-        frames = between(self._values, place)
-        self._frame = stop
-        keep = max(0, min(int(stop * self._step) - self._first_value, len(self._values) - 1))
-        self._values, self._first_value = self._values[keep:].copy(), self._first_value + keep
-        return frames
 
     def _motion(self, pieces):
         options, space = self._options, self._space

@@ -4,7 +4,6 @@ The general form of motion/session.py: any front end at any rate, any window, an
 neighbouring frames. A method gives a WindowPlan; WindowSession turns it into frames at any rate.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from personare.assets import open_graph
 from personare.audio.front_ends import FrontEnd, open_front_end
 from personare.audio.mel import row_count
 from personare.errors import AssetError, InputError
+from personare.motion.rates import Frames
 from personare.spaces import Space, space_named, unknown_name
 from personare.store import Bundle
 from personare.types import Motion
@@ -82,24 +82,23 @@ class WindowSession:
         self.rate_hz = plan.front_end.sample_rate_hz
         self._plan, self._space = plan, space_named(plan.space)
         self._stream = plan.front_end.stream()
-        self._step = plan.frame_hz / self.fps
+        self._shown = Frames(frame_hz=plan.frame_hz, fps=self.fps, width=len(self._space))
         clamped = plan.edges == "clamp"
-        # Rows in hand start at row _first_row, outputs at frame _first_output, values at frame _first_value.
+        # Rows in hand start at row _first_row.
         self._next_output = 0 if clamped else -plan.reach_before
         self._first_row = int(plan.centre(self._next_output)) - plan.rows_before
         self._rows = np.zeros((0, plan.front_end.width), np.float32)
         self._padded = self._first_row >= 0
-        self._outputs = self._values = None
-        self._first_value, self._frame, self._pushed, self._finished = 0, 0, 0, False
+        self._outputs = None
+        self._pushed, self._finished = 0, False
 
     @property
     def look_ahead_s(self):
         """Seconds of sound after a frame's own time that the frame depends on."""
         plan = self._plan
-        between = max(math.ceil(self._step * i - 1e-9) - self._step * i for i in range(1000))
         # The row of a frame may stand half a row after it.
         rows_s = (max(plan.rows_after, 0) + 0.5) / plan.front_end.rate_hz
-        return (plan.reach_after + between) / plan.frame_hz + rows_s + plan.front_end.look_ahead_s
+        return (plan.reach_after + self._shown.between) / plan.frame_hz + rows_s + plan.front_end.look_ahead_s
 
     def push(self, samples):
         """Take (n,) float32 samples at rate_hz and give the Motion that no later sound can change.
@@ -115,7 +114,7 @@ class WindowSession:
         block, pieces = int(BLOCK_S * self.rate_hz), []
         for begin in range(0, len(samples), block):
             self._take(self._stream.push(samples[begin : begin + block]))
-            pieces.append(self._frames(self._ready()))
+            pieces.append(self._shown.take(self._known()))
         return self._motion(pieces)
 
     def finish(self):
@@ -126,14 +125,14 @@ class WindowSession:
         self._take(self._stream.finish())
         plan = self._plan
         count = row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=self.fps)
-        last = math.ceil((count - 1) * self._step - 1e-6) + plan.reach_after
+        last = self._shown.needed(count) - 1 + plan.reach_after
         inside = max(row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=plan.frame_hz) - 1, 0)
         wanted = min(inside, last) if plan.edges == "clamp" else last
         self._pad_end(int(plan.centre(wanted)) + plan.rows_after + 1)
         self._run()
         if plan.edges == "clamp" and last >= self._next_output:
             self._decode(np.repeat(self._last_output, last + 1 - self._next_output, axis=0))
-        return self._motion([self._frames(count)])
+        return self._motion([self._shown.take(count)])
 
     def _padding(self, count, edge):
         width = self._plan.front_end.width
@@ -187,32 +186,11 @@ class WindowSession:
             return
         values = plan.decode(self._outputs) if plan.decode else self._outputs
         self._outputs = self._outputs[len(values) :].copy()
-        values = np.asarray(values, np.float32)
-        self._values = values if self._values is None else np.concatenate([self._values, values])
+        self._shown.add(np.asarray(values, np.float32))
 
-    def _ready(self):
-        """How many frames of the result are certain: their neighbours are there and the sound reaches them."""
-        complete = self._first_value + (0 if self._values is None else len(self._values))
-        count = self._frame
-        while math.ceil(count * self._step - 1e-9) < complete:
-            count += 1
-        known = row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=self.fps) if self._pushed else 0
-        return max(self._frame, min(count, known))
-
-    def _frames(self, stop):
-        """(t, k) values of frames self._frame <= i < stop, and let go of what no later frame needs."""
-        if stop <= self._frame:
-            return np.empty((0, len(self._space)), np.float32)
-        position = np.arange(self._frame, stop) * self._step - self._first_value
-        # A whole number that came out a hair off stays whole.
-        position = np.where(np.abs(position - np.round(position)) < 1e-6, np.round(position), position)
-        low, high = np.floor(position).astype(np.int64), np.ceil(position).astype(np.int64)
-        share = (position - low).astype(np.float32)[:, None]
-        frames = self._values[low] * (1 - share) + self._values[high] * share
-        self._frame = stop
-        keep = max(0, min(int(stop * self._step) - self._first_value, len(self._values)))
-        self._values, self._first_value = self._values[keep:].copy(), self._first_value + keep
-        return frames
+    def _known(self):
+        """How many frames the sound so far reaches."""
+        return row_count(self._pushed, sample_rate_hz=self.rate_hz, rate_hz=self.fps) if self._pushed else 0
 
     def _motion(self, pieces):
         pieces = [piece for piece in pieces if len(piece)]

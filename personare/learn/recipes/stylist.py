@@ -20,9 +20,10 @@ from personare.export.rotations import zyx
 from personare.learn.export import graph_bytes
 from personare.learn.nets.stylist import StylistConfig, StylistWindows, WithEnergy
 from personare.learn.nets.stylist_time import CONTEXT_FRAMES, StylistTime
-from personare.learn.recipes import Recipe
+from personare.learn.recipes import Recipe, check_ranges
 from personare.learn.recipes.karras import limited, limits, named_space, taken
-from personare.motion.blending import Blend, between
+from personare.motion.blending import Blend
+from personare.motion.rates import between
 from personare.motion.style_code import FORMULAS, UNIT_M, calm_pose, raw_code, style_code
 from personare.motion.stylist import StylistOptions
 
@@ -67,14 +68,11 @@ class StylistRecipeOptions:
     velocity: float = 2.0
 
     def __post_init__(self):
-        fine = {"fps": 5 <= self.fps <= 120, "formula": self.formula in FORMULAS, "width": 16 <= self.width <= 1024,
-                "dropout": 0 <= self.dropout < 1, "style_dropout": 0 <= self.style_dropout <= 1,
-                "style_noise": 0 <= self.style_noise <= 10, "noise": 0 <= self.noise <= 10,
-                "velocity": 0 <= self.velocity <= 100}
-        for name, ok in fine.items():
-            if not ok:
-                raise InputError(name, expected=f"5..120 a second, one of {', '.join(FORMULAS)}, 16..1024, a share, or "
-                                 "0 to 10 (velocity 100)", got=repr(getattr(self, name)), remedy="change it")
+        check_ranges(self, fps=(5, 120), width=(16, 1024), dropout=(0, 0.99), style_dropout=(0, 1),
+                     style_noise=(0, 10), noise=(0, 10), velocity=(0, 100))
+        if self.formula not in FORMULAS:
+            raise InputError("formula", expected=f"one of {', '.join(FORMULAS)}", got=repr(self.formula),
+                             remedy="use one")
 
 
 class StylistRecipe(Recipe):
