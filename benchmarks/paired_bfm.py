@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from karras import kept
 
 from personare.audio.load import load
 from personare.learn.comparison import baselines
@@ -111,19 +112,6 @@ def simple(dataset, names):
     found = {f"truth/{clip.name}": clip.values for clip in corpus.held_out}
     for one, values in baselines(corpus).items():
         found |= {f"{one}/{clip.name}": value for clip, value in zip(corpus.held_out, values, strict=True)}
-    return found
-
-
-def kept(cache, key, make):
-    """What make gives, dict of arrays, kept in a folder between runs."""
-    path = cache / f"{key}.npz" if cache else None
-    if path and path.is_file():
-        with np.load(path) as file:
-            return dict(file)
-    found = make()
-    if path:
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **found)
     return found
 
 

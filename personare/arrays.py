@@ -87,3 +87,17 @@ def resample_in_time(values, *, from_hz, to_hz, frame_count=None):
     high = np.minimum(low + 1, len(values) - 1)
     share = (position - low).astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
     return values[low] * (1 - share) + values[high] * share
+
+
+def correlations(one, other):
+    """Pearson's r of each column.
+
+    Args:
+        one, other: (t, k) float.
+
+    Returns:
+        (k,) float64; 0 where one of the two is constant.
+    """
+    x, y = one - one.mean(axis=0), other - other.mean(axis=0)
+    size = np.sqrt((x**2).sum(axis=0, dtype=np.float64) * (y**2).sum(axis=0, dtype=np.float64))
+    return np.where(size > 1e-12, (x * y).sum(axis=0, dtype=np.float64) / np.maximum(size, 1e-12), 0.0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from personare.arrays import correlations
 from personare.audio.front_ends import features_of, open_front_end
 from personare.audio.load import load
 from personare.motion.layers import STILL
@@ -42,13 +43,6 @@ def moving_columns(truth):
     """(k,) bool, columns of (t, k) values that move."""
     spread = truth.std(axis=0)
     return spread > max(LEAST_SHARE * spread.max(initial=0), 1e-6)
-
-
-def correlations(truth, predicted):
-    """(k,) float64 correlation of each column of (t, k) values; 0 where one of the two is constant."""
-    x, y = truth - truth.mean(axis=0), predicted - predicted.mean(axis=0)
-    size = np.sqrt((x**2).sum(axis=0, dtype=np.float64) * (y**2).sum(axis=0, dtype=np.float64))
-    return np.where(size > 1e-9, (x * y).sum(axis=0, dtype=np.float64) / np.maximum(size, 1e-9), 0)
 
 
 def baselines(corpus):

@@ -4,7 +4,8 @@ from html import escape
 
 import numpy as np
 
-from personare.learn.comparison import correlations, moving_columns
+from personare.arrays import correlations
+from personare.learn.comparison import moving_columns
 
 # Curves shown, seconds of them, and the pictures' size in pixels.
 MOST_CURVES, MOST_CLIPS, SHOWN_S, WIDTH, HEIGHT = 6, 3, 10.0, 900, 130

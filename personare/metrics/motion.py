@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from personare.arrays import correlations
 from personare.errors import InputError
 from personare.metrics.phonelip import fast_share
 from personare.metrics.vertices import (
@@ -103,13 +104,6 @@ def _of_curves(pairs):
     return {"columns": float(moving.sum()), "r_mean": float(correlations(predicted, truth).mean()),
             "r2_mean": float((1 - error / truth.var(axis=0)).mean()),
             "r2_pooled": float(1 - error.sum() / truth.var(axis=0).sum()), "rmse": float(np.sqrt(error.mean()))}
-
-
-def correlations(one, other):
-    """(k,) Pearson's r of each column of two (t, k) arrays; 0 where one of them does not move."""
-    a, b = one - one.mean(axis=0), other - other.mean(axis=0)
-    size = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    return np.where(size > 1e-12, (a * b).sum(axis=0) / np.maximum(size, 1e-12), 0.0)
 
 
 def _of_mouths(pairs):

@@ -71,6 +71,6 @@ def form(sound, **fields):
     """(body, headers) of a form with a file whose name is hostile."""
     parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
              for name, value in fields.items()]
-    parts += [b'--x\r\nContent-Disposition: form-data; name="audio"; filename="../../../tmp/evil.wav"\r\n'
+    parts += [b'--x\r\nContent-Disposition: form-data; name="audio"; filename="../../evil.wav"\r\n'
               b'Content-Type: audio/wav\r\n\r\n', sound, b"\r\n--x--\r\n"]
     return b"".join(parts), {"content-type": "multipart/form-data; boundary=x"}

@@ -301,13 +301,13 @@ def test_results_nobody_fetches_are_deleted():
 
 def test_a_failure_of_ours_is_no_secret_of_theirs(caplog):
     def broken(sound, result, order, stage):
-        raise RuntimeError("/root/secret")
+        raise RuntimeError("what only the log may say")
 
     served = Served(make=broken)
     try:
         told = served.refused("POST", "/v1/animate", b"x")
         assert told == (500, "server", "job: the server failed; its log says why")
-        assert "/root/secret" in caplog.text
+        assert "what only the log may say" in caplog.text
     finally:
         served.close()
 

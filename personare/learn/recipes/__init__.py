@@ -171,3 +171,19 @@ def options_of(kind, given):
     except msgspec.ValidationError as error:
         raise InputError("option", expected=f"values of {kind.__name__}", got=str(error),
                          remedy="see the docstring of its options") from error
+
+
+def check_ranges(options, **ranges):
+    """Refuse a number of an options dataclass that is out of its range.
+
+    Args:
+        options: the dataclass.
+        ranges: name of a field -> (least, most).
+
+    Raises:
+        InputError: one of them is.
+    """
+    for name, (least, most) in ranges.items():
+        if not least <= getattr(options, name) <= most:
+            raise InputError(name, expected=f"{least:g} to {most:g}", got=repr(getattr(options, name)),
+                             remedy="change it")

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from personare.errors import InputError
 from personare.learn.nets.faceformer import FaceFormer, FaceFormerConfig
-from personare.learn.recipes import Recipe
+from personare.learn.recipes import Recipe, check_ranges
 from personare.learn.recipes.hearing import heard_through
 from personare.learn.recipes.karras import limited, limits, named_space
 from personare.motion.faceformer import AROUND, WEIGHTS, Decoder
@@ -51,10 +50,8 @@ class FaceFormerOptions:
 
     def __post_init__(self):
         FaceFormerConfig(width=self.width, heads=self.heads)
-        for name, least, most in (("fps", 1, 240), ("context", 0, 500), ("every", 1, 99), ("width", 2, 2048),
-                                  ("heads", 1, 64), ("period", 1, 1000), ("seconds", 0.1, 60), ("noise", 0, 10)):
-            if not least <= getattr(self, name) <= most:
-                raise InputError(name, expected=f"{least} to {most}", got=repr(getattr(self, name)), remedy="change it")
+        check_ranges(self, fps=(1, 240), context=(0, 500), every=(1, 99), width=(2, 2048), heads=(1, 64),
+                     period=(1, 1000), seconds=(0.1, 60), noise=(0, 10))
 
 
 class Heard(nn.Module):

@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from personare.errors import InputError
 from personare.learn.export import graph_bytes
 from personare.learn.nets.puppetry import CODE_SCALE, Puppetry, PuppetryConfig
-from personare.learn.recipes import Recipe
+from personare.learn.recipes import Recipe, check_ranges
 from personare.learn.recipes.hearing import heard_through
 from personare.learn.recipes.karras import limited, limits, named_space
 from personare.motion.puppetry import FILTER, MAPPING
@@ -57,10 +56,8 @@ class PuppetryRecipeOptions:
 
     def __post_init__(self):
         PuppetryConfig(window=self.window, codes=self.codes)
-        for name, least, most in (("fps", 1, 240), ("slots_before", 0, 30), ("slots_after", 0, 30), ("early", 0, 1e3),
-                                  ("motion", 0, 1e3), ("noise", 0, 10), ("dropout", 0, 0.99), ("codes", 1, 1024)):
-            if not least <= getattr(self, name) <= most:
-                raise InputError(name, expected=f"{least} to {most}", got=repr(getattr(self, name)), remedy="change it")
+        check_ranges(self, fps=(1, 240), slots_before=(0, 30), slots_after=(0, 30), early=(0, 1e3), motion=(0, 1e3),
+                     noise=(0, 10), dropout=(0, 0.99), codes=(1, 1024))
 
 
 class Speaking(nn.Module):
