@@ -307,3 +307,61 @@ class Take:
     frames: Callable[[], Iterator[np.ndarray]] | None = None
     name: str = "personare"
     start_s: float = field(default=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """How one person's face moves through a video: face.mesh(motion) drawn with camera lies on the pictures.
+
+    Args:
+        face: the fitted person: its rest is the person's, every vertex follows the head pose.
+        motion: expression and head pose of every picture; its fps is the mean rate of the video.
+        camera: Camera of the pictures, at rest in the world; see personare.rendering.camera.
+        times_s: (t,) float64 times of the pictures, from 0 on; not evenly spaced where the rate varies.
+        landmarks: (t, n, 3) float32 what was found: x, y in pixels and z in the unit of x; NaN where no face was seen.
+        seen: (t,) bool, whether the face was found; elsewhere motion is interpolated.
+        source: path or name of the video.
+        cuts: pictures at which another shot begins.
+        light: (t, 3, 9) float32 spherical harmonics of red, green, blue; None where it was not fitted.
+        notes: sentences on what a user should know, with time codes.
+    """
+
+    face: Face
+    motion: Motion
+    camera: object
+    times_s: np.ndarray
+    landmarks: np.ndarray
+    seen: np.ndarray
+    source: str = ""
+    cuts: tuple[int, ...] = ()
+    light: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        t = len(self.motion)
+        for name, shape, dtype in (("times_s", (t,), np.float64), ("landmarks", (t, "n", 3), np.float32),
+                                   ("seen", (t,), bool)):
+            object.__setattr__(self, name, checked(name, getattr(self, name), shape, dtype=dtype, finite=False))
+        if self.light is not None:
+            object.__setattr__(self, "light", checked("light", self.light, (t, 3, 9)))
+
+    def __len__(self):
+        return len(self.motion)
+
+
+class Portrait(ABC):
+    """A real person who can be shown: a photo, or what was learned from footage. Subclasses are final.
+
+    Attributes:
+        face: the Face that its motion is for.
+        size: (w, h) pixels of its pictures.
+        fps: pictures a second that suit it; of a photo any.
+    """
+
+    face: Face
+    size: tuple[int, int]
+    fps: float
+
+    @abstractmethod
+    def frames(self, motion):
+        """Iterator of (h, w, 3) uint8 sRGB pictures, one for each frame of a Motion in this portrait's face's space."""
