@@ -134,3 +134,53 @@ def binary_adversary(judged, real):
     """Mean cross entropy of logits against all real or all made."""
     target = torch.ones_like(judged) if real else torch.zeros_like(judged)
     return functional.binary_cross_entropy_with_logits(judged, target)
+
+
+def square_adversary(verdicts, real):
+    """pix2pixHD's: sum over scales of the mean square distance of the verdicts from 1 for real, 0 for made.
+
+    Args:
+        verdicts: what nets.style_avatar.ScaleJudge gives.
+        real: whether they are asked to be those of real pictures.
+    """
+    return sum((scale[-1] - float(real)).square().mean() for scale in verdicts)
+
+
+def features_matched(made, real):
+    """Sum of mean differences of what a judge saw of made and of real pictures; nothing flows into the real ones.
+
+    Args:
+        made, real: what nets.style_avatar.ScaleJudge gives.
+    """
+    return sum(functional.l1_loss(a, b.detach()) for mine, theirs in zip(made, real, strict=True)
+               for a, b in zip(mine[:-1], theirs[:-1], strict=True))
+
+
+def laplacian(pictures, targets, *, levels=3):
+    """Sum over the bands of two Laplacian pyramids of their mean differences.
+
+    Args:
+        pictures, targets: (b, c, h, w) float32, sides divisible by 2 ** levels.
+        levels: bands.
+    """
+    return sum(functional.l1_loss(a, b) for a, b in zip(_bands(pictures, levels), _bands(targets, levels),
+                                                        strict=True))
+
+
+def _bands(x, levels):
+    """What each halving of a picture loses, the finest first."""
+    bands = []
+    for _ in range(levels):
+        half = _smoothed(x)[..., ::2, ::2]
+        spread = torch.zeros_like(x)
+        spread[..., ::2, ::2] = 4 * half
+        bands.append(x - _smoothed(spread))
+        x = half
+    return bands
+
+
+def _smoothed(x):
+    """Weighed 1 4 6 4 1 both ways, mirrored at the edge."""
+    row = x.new_tensor([1, 4, 6, 4, 1]) / 16
+    kernel = (row[:, None] * row).expand(x.shape[1], 1, 5, 5)
+    return functional.conv2d(functional.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, groups=x.shape[1])

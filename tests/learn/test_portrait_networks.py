@@ -5,10 +5,20 @@ import pytest
 torch = pytest.importorskip("torch", reason="the networks need the extra personare[learn]")
 
 from personare.errors import InputError  # noqa: E402
+from personare.learn.nets import style_avatar  # noqa: E402
 from personare.learn.nets.neural_texture import NeuralTexture, look_up  # noqa: E402
 from personare.learn.nets.puppetry_renderer import PuppetryRenderer, RendererConfig, grown_hole  # noqa: E402
 from personare.learn.nets.unet import PatchDiscriminator, UNet  # noqa: E402
-from personare.learn.portrait_losses import masked_l1, puppetry_loss  # noqa: E402
+from personare.learn.portrait_losses import (  # noqa: E402
+    VGG19,
+    VGGFeatures,
+    features_matched,
+    laplacian,
+    masked_l1,
+    perceptual,
+    puppetry_loss,
+    square_adversary,
+)
 
 
 def drawn(*shape, seed=0):
@@ -112,3 +122,55 @@ def test_a_renderer_learns_a_person():
         optimiser.step()
         losses.append(loss.item())
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+
+
+def small_style_avatar():
+    """Sizes for a second on one core."""
+    return style_avatar.StyleAvatarConfig(textures=1, features=4, encoder_width=4, width=4, blocks=1, local_blocks=1,
+                                          halvings=1, judge_width=4, frames=1)
+
+
+def test_style_avatar_in_small():
+    torch.manual_seed(0)
+    config = small_style_avatar()
+    neural = style_avatar.texture_encoder(config)(drawn(2, 3, 64, 64))
+    assert neural.shape == (2, 4, 16, 16)
+    picture = style_avatar.generator(config)(style_avatar.sampled(neural, drawn(2, 2, 32, 24) / 2 + 0.5))
+    assert picture.shape == (2, 3, 32, 24)
+    seen = style_avatar.judge(config)(torch.cat([picture, picture], 1))
+    assert [len(scale) for scale in seen] == [5, 5]
+    assert seen[0][0].shape[2] > seen[1][0].shape[2]
+
+
+def test_losses_are_nothing_between_equals_and_grow_with_the_difference():
+    torch.manual_seed(0)
+    picture = drawn(1, 3, 64, 64)
+    other = picture + 0.5 * drawn(1, 3, 64, 64, seed=1)
+    vgg = VGGFeatures(VGG19, width=4)
+    judge = style_avatar.judge(small_style_avatar())
+    for loss in (lambda a, b: perceptual(vgg, a, b), laplacian,
+                 lambda a, b: features_matched(judge(torch.cat([picture, a], 1)), judge(torch.cat([picture, b], 1)))):
+        assert loss(picture, picture) == 0
+        assert loss(picture, other) > loss(picture, (picture + other) / 2) > 0
+    verdicts = [[torch.full((1, 1, 2, 2), value)] for value in (1.0, 3.0)]
+    assert square_adversary(verdicts, real=True) == 4
+    assert square_adversary(verdicts, real=False) == 10
+
+
+def test_a_pyramid_s_bands_hold_all_but_what_is_flat():
+    assert laplacian(torch.zeros(1, 1, 32, 32), torch.ones(1, 1, 32, 32)) == pytest.approx(0, abs=1e-6)
+    stripes = (torch.arange(32) % 2).float().expand(1, 1, 32, 32)
+    assert laplacian(torch.zeros(1, 1, 32, 32), stripes, levels=1) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_blending_keeps_the_background_and_shrinks_it_below():
+    background = torch.ones(1, 1, 64, 64)
+    background[..., 16:56, 20:44] = 0
+    kept = style_avatar.shrunk_background(background)[0, 0]
+    assert torch.equal(kept[:48], background[0, 0, :48])
+    assert (kept[48:, 11:53] == 0).all()
+    assert kept[48:, :11].all()
+    assert kept[48:, 53:].all()
+    picture = drawn(1, 3, 64, 64)
+    made = style_avatar.blended(lambda x: torch.full_like(x, 0.25), torch.zeros(1, 3, 64, 64), picture, background)
+    assert torch.equal(made, torch.where(kept > 0, picture, 0.25))

@@ -53,8 +53,8 @@ class UNet(nn.Module):
         block = None
         for level in reversed(range(levels)):
             outer = outputs if level == 0 else widths[level - 1]
-            # Levels that widen no more, and in AudioDVP the innermost with its refinement, are left out in part.
-            drops = dropout and level >= 5 and (level < levels - 1 or refine)
+            # The first of the widest is level 3; AudioDVP leaves out from level 5 on and in the innermost, too.
+            drops = dropout and (level >= 5 if refine else 4 <= level < levels - 1)
             block = _Level(inputs if level == 0 else outer, widths[level], outer, inside=block, outermost=level == 0,
                            form=form, dilation=2 ** (levels - 1 - level), norm=norm, norm_down=norm_down,
                            refine=refine, drops=drops)
@@ -91,7 +91,7 @@ class _Level(nn.Module):
         layers += [_Refining(wide, norm, drops)] if refine else []
         layers.append(_doubling(wide, outer, form, bias=bias or outermost))
         layers += [nn.Tanh()] if outermost else [norm(outer)]
-        layers += [nn.Dropout(DROPOUT)] if drops and inside is not None else []
+        layers += [nn.Dropout(DROPOUT)] if drops else []
         self.model = nn.Sequential(*layers)
 
     def forward(self, x):
