@@ -39,7 +39,7 @@ def test_the_face_model_agrees_with_numpy(rng, convention):
     if convention == "deep3d":
         shape = bfm_fit.deep3d_geometry(model, identity, expression)
         posed, ambient = bfm_fit.deep3d_posed(shape, angles, move), bfm_fit.DEEP3D_AMBIENT
-        points = bfm_fit.landmarks(model, bfm_fit.deep3d_pixels(posed)) + [0, 1]  # their middles lie at whole numbers
+        points = bfm_fit.landmarks(model, bfm_fit.deep3d_pixels(posed)) + np.array([0, 1])  # whole middles
     else:
         shape = bfm_fit.audiodvp_geometry(model, identity, expression)
         posed, ambient = bfm_fit.audiodvp_posed(shape, angles, move), bfm_fit.AUDIODVP_AMBIENT
