@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from personare.errors import InputError
+from personare.learn.convert_deep3d import deep3d_bundle
 from personare.learn.convert_stylist import convert_stylist, is_stylist
 from personare.learn.export import OPSET
+from personare.learn.nets.deep3d import is_deep3d
 from personare.learn.nets.puppetry import CODE_SCALE, puppetry_of
 from personare.motion.mapping import Mapping
 from personare.motion.puppetry import FILTER, FPS, code_space, with_mapping
@@ -28,7 +30,8 @@ def convert_checkpoints(paths, folder):
 
     Args:
         paths: list with a checkpoint as convert_checkpoint takes it; or style_avatar's: one or two checkpoints, and
-            if wanted its codes (.npy) and its two files of what is usual (.pkl), see convert_stylist.
+            if wanted its codes (.npy) and its two files of what is usual (.pkl), see convert_stylist; or
+            Deep3DFaceRecon_pytorch's epoch_20.pth with its similarity_Lm3D_all.mat.
         folder: where to.
 
     Returns:
@@ -40,6 +43,9 @@ def convert_checkpoints(paths, folder):
     checkpoints = [path for path in paths if Path(path).suffix.lower() in SUFFIXES[:2]]
     first = read_tensors(checkpoints[0]) if checkpoints else {}
     if not is_stylist(first):
+        standard = [path for path in paths if Path(path).suffix.lower() == ".mat"]
+        if is_deep3d(first) and len(checkpoints) == len(standard) == 1 and len(paths) == 2:
+            return deep3d_bundle(first, folder, source=Path(checkpoints[0]).name, standard=standard[0])
         if len(paths) > 1:
             raise InputError(paths[1], expected="one checkpoint", got=f"{len(paths)} files", remedy="convert one")
         return convert_checkpoint(paths[0], folder)
@@ -57,7 +63,8 @@ def convert_checkpoint(path, folder):
 
     Args:
         path: .pth (read with weights_only: nothing in it is run) or .safetensors: latest_netG.pth of Neural Voice
-            Puppetry, atnet_lstm_18.pth of ATVGnet or delta_net.pth of AudioDVP; .pb, FACEGOOD's frozen graph of 2021;
+            Puppetry, atnet_lstm_18.pth of ATVGnet, delta_net.pth of AudioDVP or epoch_20.pth of
+            Deep3DFaceRecon_pytorch; .pb, FACEGOOD's frozen graph of 2021;
             or a folder of Hugging Face with a wav2vec 2.0 or HuBERT model.
         folder: where to.
 
@@ -84,8 +91,11 @@ def convert_checkpoint(path, folder):
         from personare.learn.convert_speech import dvp_bundle
 
         return dvp_bundle(tensors, folder, source=Path(path).name)
+    if is_deep3d(tensors):
+        return deep3d_bundle(tensors, folder, source=Path(path).name)
     if not {"mapping", "convNet.0.weight", "attentionNet.0.bias"} <= set(tensors):
-        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet, AudioDVP or style_avatar",
+        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet, AudioDVP, "
+                         "Deep3DFaceRecon_pytorch or style_avatar",
                          got=f"{len(tensors)} tensors such as {', '.join(list(tensors)[:3])}"[:120],
                          remedy="give latest_netG.pth, atnet_lstm_18.pth or delta_net.pth")
     return puppetry_bundle(puppetry_of(tensors), folder, source=Path(path).name)
@@ -111,6 +121,8 @@ def read_tensors(path):
                          remedy="check the path, or get it again from its owners") from error
     if not isinstance(found, dict):
         raise InputError(path, expected="a dict of weights", got=type(found).__name__, remedy="give a state dict")
+    if isinstance(found.get("net_recon"), dict):
+        found = found["net_recon"]  # Deep3DFaceRecon_pytorch keeps the state of its training beside the network
     return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 
