@@ -27,14 +27,18 @@ def write(path, take, *, progress=None):
         OutputError: the file could not be written; what was there before is unchanged.
     """
     motion = take.motion
-    arrays = {"format": FORMAT, "version": VERSION, "values": motion.values, "fps": float(motion.fps),
-              "space": motion.space.name, "names": np.array(motion.space.columns, dtype=np.str_)}
-    if motion.head_pose is not None:
-        arrays["head_pose"] = motion.head_pose
+    arrays = arrays_of(motion)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
         if progress:
             progress(len(motion), len(motion))
+
+
+def arrays_of(motion):
+    """name -> array of a Motion, as in the archive."""
+    arrays = {"format": FORMAT, "version": VERSION, "values": motion.values, "fps": float(motion.fps),
+              "space": motion.space.name, "names": np.array(motion.space.columns, dtype=np.str_)}
+    return arrays if motion.head_pose is None else arrays | {"head_pose": motion.head_pose}
 
 
 def fits(path):

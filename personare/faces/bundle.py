@@ -26,7 +26,8 @@ _ORIGINS = (
     ({"shapes", "names"}, "personare.faces.shapes:open_shapes"),
 )
 # Kind of face on a card -> "module:function" that makes it of the file's path.
-_KINDS = {"linear": "personare.faces.bundle:read_linear", "vertices": "personare.faces.template:read_vertices",
+_KINDS = {"linear": "personare.faces.bundle:read_linear", "person": "personare.faces.person:read_person",
+          "vertices": "personare.faces.template:read_vertices",
           "flame": "personare.faces.flame:read_flame", "bfm": "personare.faces.bfm:open_bfm",
           "nphm": "personare.faces.nphm:read_nphm"}
 
@@ -71,7 +72,7 @@ def save_face(face, path):
         OutputError: the file could not be written.
     """
     if isinstance(face, LinearFace):
-        card, arrays = _packed_linear(face)
+        card, arrays = pack_linear(face)
     elif hasattr(face, "packed"):
         card, arrays = face.packed()
     else:
@@ -85,8 +86,13 @@ def write_arrays(path, card, arrays):
     """Write arrays with a card, uncompressed so that each can be read in one go; returns the path."""
     path = Path(path)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **{_CARD: np.array(json.dumps({"layout": LAYOUT} | card))}, **arrays)
+        np.savez(file, **card_arrays(card, arrays))
     return path
+
+
+def card_arrays(card, arrays):
+    """name -> array of a face's file: its arrays and its card."""
+    return {_CARD: np.array(json.dumps({"layout": LAYOUT} | card))} | arrays
 
 
 def is_saved(path):
@@ -152,7 +158,8 @@ def unpack_space(card):
     return Space(card["space"], tuple(card["columns"])) if "columns" in card else SPACES[card["space"]]
 
 
-def _packed_linear(face):
+def pack_linear(face):
+    """Card and arrays of a LinearFace, without its surface."""
     card = {"kind": "linear", **pack_space(face.space),
             "correctives": [list(corrective.columns) for corrective in face.correctives],
             "joints": [{"name": joint.name, "turns": {name: list(turn) for name, turn in joint.turns.items()}}

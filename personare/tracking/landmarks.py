@@ -18,13 +18,18 @@ from personare.types import Motion
 COUNT = 478
 MODEL = "face_landmarker.task"
 # The two irises lie on eyeballs, and the face's outline (MediaPipe's FACE_OVAL) slides over the skin with the view.
-_IRIS = tuple(range(468, 478))
-_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
+IRIS = tuple(range(468, 478))
+OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
          150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 # Points of upper and lower lid that meet in a blink, subject's left and right eye.
 LIDS = {"eyeBlinkLeft": ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390)),
         "eyeBlinkRight": ((159, 145), (158, 153), (160, 144), (157, 154), (161, 163))}
-STEADY = np.setdiff1d(np.arange(COUNT), _IRIS + _OVAL)
+# Inner and outer edges of the lips, and points of the inner edges that meet.
+INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+LIPS = INNER_LIPS + OUTER_LIPS
+LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318))
+STEADY = np.setdiff1d(np.arange(COUNT), IRIS + OVAL)
 
 
 def model_path(path=None):
