@@ -13,11 +13,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "personare.api": ("load", "open_stream", "animate", "compare", "convert_face", "diversity", "evaluate", "open_face",
                       "read_motion", "render", "save", "save_face", "sheet"),
+    "personare.filmed": ("track", "save_track"),
     "personare.motion.emotion": ("Emotion",),
     "personare.motion.layers": ("Layers", "STILL"),
     "personare.transfer": ("convert", "rig"),
     "personare.types": ("Audio", "AudioStream", "Face", "Features", "Material", "Mesh", "Motion", "Style",
-                        "Surface", "Take"),
+                        "Portrait", "Surface", "Take", "Track"),
     "personare.spaces": ("Space", "ARKIT_52"),
     "personare.errors": ("PersonareError", "InputError", "AssetError", "OutputError", "MissingExtra"),
 }

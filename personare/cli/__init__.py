@@ -1,4 +1,4 @@
-"""The command line: personare animate | convert | data | evaluate | face | learn | list | live | serve | warmup."""
+"""The command line: personare animate | convert | data | evaluate | face | learn | list | live | serve | track …"""
 
 import signal
 import sys
@@ -14,6 +14,7 @@ from personare.cli import (  # noqa: F401  each adds commands to the app
     listing,
     live,
     serve,
+    track,
 )
 from personare.cli.apps import StoppedError, app
 from personare.errors import PersonareError

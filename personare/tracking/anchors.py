@@ -105,7 +105,7 @@ def anchored(face, *, model=None):
     anywhere = _hits(rest_pixels[iris], rest, triangles, np.ones(len(triangles), bool), camera)
     for kept, new in zip(hits, anywhere, strict=True):
         kept[iris] = new
-    return _through(face, *hits)
+    return through(face, *hits)
 
 
 def linearised(face):
@@ -187,7 +187,12 @@ def _hits(pixels, vertices, triangles, kept, camera):
     return [corners, weights, found]
 
 
-def _through(face, corners, weights, found):
+def through(face, corners, weights, found):
+    """Anchored of a LinearFace and the places of the 478 landmarks on it.
+
+    Args:
+        corners: (478, 3) int vertices, weights: (478, 3) barycentric, found: (478,) bool, which of them are known.
+    """
     index = np.flatnonzero(found).astype(np.int32)
     corners, weights = corners[found], weights[found].astype(np.float64)
 

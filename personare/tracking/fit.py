@@ -14,15 +14,16 @@ from personare.tracking.chain import solve_chain
 from personare.tracking.identity import modes
 from personare.tracking.landmarks import INNER_LIPS, IRIS, LIDS, LIP_PAIRS, OUTER_LIPS, OVAL
 
-# Noise of a landmark, and a residual that no longer counts fully, in distances between the outer corners of the eyes.
-NOISE, OUTLIER = 0.010, 0.06
+# In distances between the outer corners of the eyes: the noise of a landmark, a residual that no longer counts fully,
+# and that at the start, when everything is off.
+NOISE, OUTLIER, FAR_OFF = 0.010, 0.06, 0.2
 _EYES = (33, 263)
 _EYE_M = 0.091          # between the outer corners of an adult's eyes
 _DISTANCE_M = 0.9       # of a face before a camera of which nothing is known
-_NEIGHBOURS = 0.15      # the noise of 478 landmarks is shared among neighbours; so much of their evidence is their own
+_NEIGHBOURS = 0.07      # the noise of 478 landmarks is shared among neighbours; so much of their evidence is their own
 _POSE = 6
 # How far pose and columns go in one step of 1 / 30 s.
-_TURN_RAD, _MOVE_M, _COLUMN = 0.012, 0.0025, 0.08
+_TURN_RAD, _MOVE_M, _COLUMN = 0.008, 0.0017, 0.08
 _KEYFRAMES, _CHUNK = 48, 64
 _ROUNDS, _STEPS = 6, 3
 _OFFSET_M = 0.0015
@@ -63,6 +64,7 @@ class Sight:
         outline: (n,) bool, counts only across its direction.
         pairs: (p, 2) landmarks whose distance counts by itself, with pair_weight (p,).
         tied: (t,) float, how strongly a frame is tied to the one before; 0 at cuts.
+        outlier: residual that no longer counts fully.
     """
 
     points: np.ndarray
@@ -74,6 +76,7 @@ class Sight:
     pairs: np.ndarray
     pair_weight: np.ndarray
     tied: np.ndarray
+    outlier: float = OUTLIER
 
     def frames(self, picked, *, tied=None):
         """The Sight of some frames, untied unless told otherwise."""
@@ -90,7 +93,7 @@ def sight_of(face, detections):
     unit[~seen] = np.median(unit[seen])
     unit = np.maximum(unit, 0.5 * np.median(unit))
     weight, outline = np.full(len(face.index), 0.6), np.zeros(len(face.index), bool)
-    for group, value in ((OUTER_LIPS, 2.0), (INNER_LIPS, 3.0), (IRIS, 2.0), (OVAL, 0.25),
+    for group, value in ((OUTER_LIPS, 2.0), (INNER_LIPS, 3.0), (IRIS, 2.0), (OVAL, 0.6),
                          (sum((pair for pairs in LIDS.values() for pair in pairs), ()), 2.0)):
         weight[face.of(group)] = value
     outline[face.of(OVAL)] = True
@@ -132,7 +135,8 @@ def fit(face, detections, *, focal_px=None, progress=None):
     few, part = start.frames(keys), sight.frames(keys)
     basis = modes(face.rest)
     code = np.zeros(len(basis))
-    for _ in range(_ROUNDS):
+    for outlier in np.geomspace(FAR_OFF, OUTLIER, _ROUNDS):
+        part = replace(part, outlier=float(outlier))
         few = stepped(face, few, part)
         code = identity_step(face, few, part, basis, code)
         few = replace(few, offsets=np.tensordot(code, basis, 1))
@@ -230,7 +234,7 @@ def weighed(face, fit, sight, start, stop):
     pixels, posed, turned = projected(face, fit, start, stop)
     part = slice(start, stop)
     residual = (sight.points[part] - sight.center_px - pixels) / sight.unit_px[part, None, None]
-    robust = 1 / (1 + (residual**2).sum(-1) / OUTLIER**2)
+    robust = 1 / (1 + (residual**2).sum(-1) / sight.outlier**2)
     facing = (np.einsum("tij,nj->tni", fit.turn[part], face.normals) * -posed).sum(-1)
     facing /= np.linalg.norm(posed, axis=-1)
     shown = np.clip(facing / 0.25 + 0.4, 0, 1)
@@ -260,7 +264,9 @@ def equations(face, fit, sight, start, stop):
     rows, errors = [(scale @ slope_of).reshape(t, -1, _POSE + k)], [(scale @ residual[..., None]).reshape(t, -1)]
     if len(sight.pairs):
         up, low = sight.pairs.T
+        apart = ((residual[:, up] - residual[:, low])**2).sum(-1)
         sure = np.sqrt(_NEIGHBOURS * sight.pair_weight) * sight.seen[start:stop, None] / NOISE
+        sure = sure / (1 + apart / sight.outlier**2)
         rows.append((sure[..., None, None] * (slope_of[:, up] - slope_of[:, low])).reshape(t, -1, _POSE + k))
         errors.append((sure[..., None] * (residual[:, up] - residual[:, low])).reshape(t, -1))
     rows, errors = np.concatenate(rows, 1), np.concatenate(errors, 1)
@@ -299,7 +305,7 @@ def identity_step(face, fit, sight, basis, code):
         residual, scale, slope, _ = weighed(face, fit, sight, start, start + 8)
         local = (slope[:, :, :, None, :] @ fit.turn[start:start + 8, None, None]).squeeze(3)
         rows = (scale @ np.matmul(local, flat)).reshape(-1, len(code))
-        # Each frame says the same of the person; eight frames' worth is evidence, the rest repetition.
+        # Each frame says the same of the person; four frames' worth is evidence, the rest repetition.
         system, right = system + rows.T @ rows * _worth(fit), right + rows.T @ (scale @ residual[..., None]
                                                                                 ).reshape(-1) * _worth(fit)
     return code + np.linalg.solve(system, right)
@@ -318,7 +324,7 @@ def own_offsets(face, fit, sight):
 
 
 def _worth(fit):
-    return min(1.0, 8 / len(fit.values))
+    return min(1.0, 4 / len(fit.values))
 
 
 def rotations(vectors):

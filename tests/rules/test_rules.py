@@ -18,6 +18,7 @@ LAYERS = (
     {"motion", "tracking", "portraits"},
     {"metrics", "live", "learn", "transfer"},
     {"api", "progress"},
+    {"filmed"},
     {"cli", "studio"},
     {"__main__"},
 )
