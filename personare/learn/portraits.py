@@ -1,0 +1,299 @@
+"""Footage of a person -> a portrait that can be spoken through: tracked, listened to, and painted; see docs/portraits."""
+
+import io
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from personare.errors import InputError, OutputError
+from personare.faces.linear import weights_of
+from personare.learn.painting import MARGIN, PaintingOptions, Windows, onnx_bytes, train_painter
+from personare.motion.voice import fit_voice, heard, limits, scaled_voice, spoken
+from personare.portraits.crops import cut
+from personare.portraits.footage import FACE, GRAPH, METHOD, REEL, SHOT, VOICE, region_arrays, region_face
+from personare.portraits.guides import guide
+from personare.portraits.reel import ReelWriter
+from personare.portraits.region import find_region, windows
+from personare.spaces import Space
+from personare.store import CARD, read_bundle, write_bundle
+from personare.types import Motion
+
+# Shots below this teach neither a voice nor a mouth.
+LEAST_S = 5.0
+CODE = 12
+# Directions of the expression that move less than this share of the first one count less, so that noise stays small.
+_FLOOR = 0.1
+SIZES = (96, 128, 160, 192, 224, 256)
+_LARGEST_AUTOMATIC = 192
+
+
+@dataclass(frozen=True)
+class PortraitOptions:
+    """How a portrait is learned.
+
+    Args:
+        size: pixels of the painted window's side, one of SIZES; None for what the footage holds, at most 192.
+        painting: PaintingOptions.
+        until_s: what comes later in the footage is left out, for tests on what was not seen; None for all.
+    """
+
+    size: int | None = None
+    painting: PaintingOptions = field(default_factory=PaintingOptions)
+    until_s: float | None = None
+
+    def __post_init__(self):
+        if self.size is not None and self.size not in SIZES:
+            raise InputError("size", expected=f"one of {', '.join(map(str, SIZES))}", got=repr(self.size),
+                             remedy="leave it out for what the footage holds")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One shot made ready.
+
+    Args:
+        track: Track of the shot's pictures alone.
+        region: Region of its face.
+        window: (t, 2, 3).
+        size: pixels of a window's side.
+        mean, basis: of codes, see portraits.footage.Shot.
+    """
+
+    track: object
+    region: object
+    window: np.ndarray
+    size: int
+    mean: np.ndarray
+    basis: np.ndarray
+
+    @property
+    def mouth(self):
+        """Motion of the columns that move the mouth."""
+        region, motion = self.region, self.track.motion
+        return Motion(motion.values[:, region.indices], motion.fps, Space("mouth", region.columns))
+
+
+def longest_shot(track):
+    """(start, stop) of the longest run of pictures without a cut in which the face was seen.
+
+    Raises:
+        InputError: it is shorter than five seconds, or there is no face at all.
+    """
+    best, start = (0, 0), None
+    for i in range(len(track) + 1):
+        ends = i == len(track) or not track.seen[i] or i in track.cuts
+        if ends and start is not None and i - start > best[1] - best[0]:
+            best = start, i
+        if ends:
+            start = None
+        if i < len(track) and track.seen[i] and start is None:
+            start = i
+    if not track.seen.any():
+        raise InputError(track.source or "footage", expected="a face", got="none in any picture",
+                         remedy="film one person from the front, the face at least 60 pixels wide")
+    seconds = (best[1] - best[0]) / track.motion.fps
+    if seconds < LEAST_S:
+        raise InputError(track.source or "footage", expected=f"one take of {LEAST_S:g} s or more with the face in view",
+                         got=f"{seconds:.1f} s at most", remedy="film half a minute in one take")
+    return best
+
+
+def prepare(track, options):
+    """Material of a track's longest shot."""
+    start, stop = longest_shot(track)
+    if options.until_s is not None:
+        stop = max(start, min(stop, round(options.until_s * track.motion.fps)))
+    light = None if track.light is None else track.light[start:stop]
+    motion = track.motion.frames(start, stop)
+    motion = replace(motion, values=weights_of(track.face, motion), space=track.face.space)
+    shot = replace(track, motion=motion, times_s=track.times_s[start:stop],
+                   landmarks=track.landmarks[start:stop], seen=track.seen[start:stop], cuts=(), light=light)
+    region = find_region(track.face)
+    window = windows(region, shot)
+    pixels = 2 * np.median(np.hypot(window[:, 0, 0], window[:, 1, 0]))
+    fitting = [size for size in SIZES if size <= _LARGEST_AUTOMATIC]
+    size = options.size or min(fitting, key=lambda size: abs(size - pixels))
+    mean, basis = expression_basis(region, shot.motion)
+    return start, Material(shot, region, window, size, mean, basis)
+
+
+def expression_basis(region, motion, *, numbers=CODE):
+    """(mean (c,), basis (c, d)): columns to codes, the directions in which the mesh moves most, about unit variance."""
+    values = motion.values[:, region.indices].astype(np.float64)
+    mean = values.mean(axis=0)
+    unit = np.zeros((len(region.columns), len(region.face.space)), np.float32)
+    unit[np.arange(len(unit)), region.indices] = 1
+    moves = region.face.mesh(Motion(unit, 30, region.face.space)).vertices[:, region.painted]
+    moves = (moves - region.face.neutral()[region.painted]).reshape(len(unit), -1).astype(np.float64)
+    # Principal axes of the painted vertices, found among as many directions as there are columns.
+    root = np.linalg.qr(moves.T, mode="r")                              # (c, c), moves.T = q @ root
+    _, spread, axes = np.linalg.svd((values - mean) @ root.T, full_matrices=False)
+    spread = spread / np.sqrt(len(values))
+    scale = np.maximum(spread[:numbers], max(_FLOOR * spread[0], 1e-9))
+    return mean.astype(np.float32), (root.T @ axes[:numbers].T / scale).astype(np.float32)
+
+
+def read_windows(pictures, material, *, motion=None, reel=None, progress=None):
+    """Windows to train on, with the tracked expression or another.
+
+    Args:
+        pictures: iterable of (h, w, 3) uint8, those of the shot.
+        material: Material.
+        motion: Motion in the face's space; default the tracked one.
+        reel: ReelWriter that is given every picture, or None.
+        progress: called with (pictures done, pictures in all).
+    """
+    motion, edge = motion or material.track.motion, material.size + 2 * MARGIN
+    t, camera = len(motion), material.track.camera
+    wider = material.window.copy()
+    wider[:, :, :2] *= edge / material.size
+    found = Windows(np.zeros((t, edge, edge, 3), np.uint8), np.zeros((t, edge, edge, 2), np.float16),
+                    np.zeros((t, edge, edge), np.uint8), np.zeros((t, edge, edge), np.float16),
+                    ((motion.values[:, material.region.indices] - material.mean) @ material.basis).astype(np.float32))
+    for i, picture in zip(range(t), pictures, strict=False):
+        if reel is not None:
+            reel.push(picture)
+        seen = guide(material.region, camera, wider[i], motion.frames(i, i + 1), edge)
+        found.pictures[i] = cut(picture, wider[i], edge)
+        # Depth is told in widths of the window that is painted, not of the wider one.
+        found.uv[i], found.part[i], found.depth[i] = seen.uv, seen.part, seen.depth * (edge / material.size)
+        if progress:
+            progress(i + 1, t)
+    return found
+
+
+def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=None, stopped=(), notes=()):
+    """Learn a portrait and write it.
+
+    Args:
+        track: Track of the footage.
+        pictures: iterable of its pictures, (h, w, 3) uint8, all of them from the first on.
+        out: folder to write, such as anna.portrait; it appears once it is complete.
+        audio: Audio or AudioStream of the footage, None where it has no sound.
+        options: PortraitOptions.
+        progress: function of a title that returns a progress(done, total) callback, as Report.stage.
+        stopped: exceptions that end training; what is learned by then is written.
+        notes: (name, licence, use) of further sources for the card.
+
+    Returns:
+        dict: seconds of each step, frames, window, share of the expression's variance that the voice explains.
+
+    Raises:
+        InputError: no face, or no shot of five seconds or more. OutputError: the folder cannot be written.
+    """
+    options = options or PortraitOptions()
+    stage = progress or (lambda title: None)
+    out = Path(out)
+    _free(out)
+    start, material = prepare(track, options)
+    clock = _Clock()
+    with _written(out) as folder:
+        shot = material.track
+        with ReelWriter(folder / REEL, track.camera.size, track.motion.fps) as reel:
+            learned = read_windows(_from(pictures, start), material, reel=reel, progress=stage("read"))
+        clock.lap("read")
+        voice, explained = _voice(material, audio, start)
+        clock.lap("listen")
+        painter, curve = train_painter(learned, options.painting, progress=stage("paint"), stopped=stopped)
+        clock.lap("paint")
+        _write(folder, material, painter, voice, audio is not None, clock.seconds)
+    return {"frames": len(shot), "window": material.size, "explained": explained, "loss": curve[-1] if curve else 0.0,
+            **{f"{name}_s": seconds for name, seconds in clock.seconds.items()}}
+
+
+def _voice(material, audio, start):
+    """(Adapter, share of the variance of its target that it explains)."""
+    mouth = material.mouth
+    if audio is None:
+        return scaled_voice(mouth), 0.0
+    told, rows = heard(audio, mouth.fps)
+    told, rows = told.frames(start, len(told)), rows[start:]
+    voice = fit_voice(told, rows, mouth)
+    said = spoken(voice, told, rows, limits(mouth)).values[: len(mouth)]
+    own = (mouth.values[: len(said)] - material.mean) @ material.basis
+    error = (said - material.mean) @ material.basis - own
+    return voice, float(1 - np.square(error).sum() / np.square(own).sum())
+
+
+def _write(folder, material, painter, voice, has_sound, seconds):
+    """The bundle's files, into a folder that has the reel already."""
+    from personare.faces.bundle import save_face
+
+    track, camera = material.track, material.track.camera
+    face, region = region_face(material.region)
+    save_face(face, folder / FACE)
+    voice.save(folder / VOICE)
+    content, t = io.BytesIO(), len(track)
+    pose = np.tile(np.eye(4, dtype=np.float32), (t, 1, 1)) if track.motion.head_pose is None else track.motion.head_pose
+    np.savez(content, values=track.motion.values, pose=pose, window=material.window, mean=material.mean,
+             basis=material.basis, camera=camera.camera_from_world,
+             lens=np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m]),
+             **region_arrays(region))
+    config = {"size": camera.size, "fps": float(track.motion.fps), "count": t, "window": material.size,
+              "half_m": region.half_m, "columns": region.columns, "heard": has_sound,
+              "seconds": {name: round(value, 1) for name, value in seconds.items()}}
+    files = {name: (folder / name).read_bytes() for name in (REEL, FACE, VOICE)}
+    write_bundle(folder, files=files | {SHOT: content.getvalue(), GRAPH: onnx_bytes(painter)}, card={
+        "name": folder.stem, "method": METHOD, "summary": f"a person learned from {t / track.motion.fps:.0f} s of footage",
+        "licence": "as the footage's", "config": config,
+        "sources": [{"name": Path(track.source).name or "footage", "licence": "the user's own", "use": "all"}]})
+
+
+def _from(pictures, start):
+    """The pictures from a number on."""
+    for i, picture in enumerate(pictures):
+        if i >= start:
+            yield picture
+
+
+def _free(out):
+    """Refuse a place where something else than a portrait is.
+
+    Raises:
+        OutputError: a file or another folder is there.
+    """
+    if out.exists() and not (out.is_dir() and (out / CARD).is_file() and read_bundle(out).card.method == METHOD):
+        raise OutputError(f"{out}: something that is no portrait is there; choose another name with -o")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out.parent}: no such folder; make it first, or choose another with -o")
+
+
+class _written:
+    """A folder beside `out` that takes its place on success and vanishes on any failure; a context manager."""
+
+    def __init__(self, out):
+        self._out = out
+
+    def __enter__(self):
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix=".writing-", suffix=self._out.suffix, dir=self._out.parent))
+        except OSError as error:
+            raise OutputError(f"{self._out}: cannot write there ({error.strerror}); choose another folder") from error
+        return self._folder
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                os.chmod(self._folder, 0o755)
+                if self._out.exists():
+                    shutil.rmtree(self._out)
+                os.rename(self._folder, self._out)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Clock:
+    """Seconds of each step."""
+
+    def __init__(self):
+        self.seconds, self._last = {}, time.monotonic()
+
+    def lap(self, name):
+        """What passed since the last lap belongs to `name`."""
+        now = time.monotonic()
+        self.seconds[name], self._last = now - self._last, now

@@ -1,0 +1,240 @@
+"""A person learned from footage: their own pictures, with the mouth painted anew as a Motion says.
+
+Head, eyes and background are those of the footage, picture by picture; what the person's lips, jaw and chin cover is
+hidden from a small network, which paints it from the mesh of the new expression and from what is around it, and the
+result is blended in with a soft edge. Footage that is too short for the speech is shown forwards and back.
+"""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import final
+
+import msgspec
+import numpy as np
+
+from personare.arrays import checked
+from personare.assets import open_graph
+from personare.errors import AssetError, InputError
+from personare.faces.bundle import read_linear
+from personare.faces.linear import LinearFace
+from personare.files.arrays import read_npz
+from personare.portraits.crops import cut, opacity, put
+from personare.portraits.guides import guide
+from personare.portraits.reel import Reel, playing_order, turning_points
+from personare.portraits.region import Region
+from personare.rendering.camera import Camera
+from personare.store import read_bundle
+from personare.types import Motion, Portrait
+
+METHOD = "footage"
+GRAPH, REEL, FACE, SHOT, VOICE = "painter.onnx", "reel.mp4", "face.npz", "shot.npz", "voice.npz"
+_THREADS = 2
+_REGION = ("vertices", "triangles", "corner_uv", "part", "two_sided", "painted", "center")
+
+
+class FootageOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the card of a portrait says.
+
+    Args:
+        size: (w, h) pixels of the pictures.
+        fps: pictures a second.
+        count: pictures of the shot.
+        window: pixels of the painted window's side.
+        half_m: half its side on the face, metres.
+        columns: of the face's space that move the mouth.
+        heard: whether the voice was learned from the footage's own sound.
+        seconds: what learning took, by step.
+    """
+
+    size: tuple[int, int]
+    fps: float
+    count: int
+    window: int
+    half_m: float
+    columns: tuple[str, ...]
+    heard: bool
+    seconds: dict[str, float] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """How the person moves in the pictures that are kept.
+
+    Args:
+        values: (t, k) float32 tracked columns of the face's space.
+        pose: (t, 4, 4) float32 head poses.
+        window: (t, 2, 3) float64, see regions.windows.
+        mean: (c,), basis: (c, d) float32: code = (mouth columns - mean) @ basis.
+        lens: (5,) float64 focal length, centre x, y, nearest and farthest depth; camera: (4, 4) float64.
+    """
+
+    values: np.ndarray
+    pose: np.ndarray
+    window: np.ndarray
+    mean: np.ndarray
+    basis: np.ndarray
+    lens: np.ndarray
+    camera: np.ndarray
+
+    def __post_init__(self):
+        t = len(self.values)
+        for name, shape, dtype in (("values", ("t", "k"), np.float32), ("pose", (t, 4, 4), np.float32),
+                                   ("window", (t, 2, 3), np.float64), ("mean", ("c",), np.float32),
+                                   ("basis", (len(self.mean), "d"), np.float32), ("lens", (5,), np.float64),
+                                   ("camera", (4, 4), np.float64)):
+            object.__setattr__(self, name, checked(name, getattr(self, name), shape, dtype=dtype))
+
+    def codes(self, mouth):
+        """(t, d) float32 codes of (t, c) mouth columns."""
+        return ((mouth - self.mean) @ self.basis).astype(np.float32)
+
+    def camera_of(self, size):
+        """The Camera of the pictures."""
+        focal, x, y, near, far = (float(number) for number in self.lens)
+        return Camera(self.camera, focal, (x, y), size, near, far)
+
+
+@final
+class FootagePortrait(Portrait):
+    """An opened portrait.
+
+    Args:
+        bundle: store.Bundle.
+
+    Attributes:
+        face, size, fps: see Portrait.
+        columns: names of the columns that count; what else a Motion says is left as it was filmed.
+        duration_s: length of the footage.
+    """
+
+    def __init__(self, bundle):
+        self._bundle = bundle
+        try:
+            self.options = msgspec.convert(bundle.card.config, FootageOptions)
+            arrays = read_npz(bundle.path(SHOT))
+            self.shot = Shot(*(arrays[name] for name in Shot.__dataclass_fields__))
+            self.face = read_linear(bundle.path(FACE))
+            self.region = Region(self.face, self.options.columns, *(arrays[name] for name in _REGION),
+                                 self.options.half_m)
+        except (msgspec.ValidationError, KeyError, InputError) as error:
+            raise AssetError(f"{bundle.folder}: its parts do not fit this release ({error}); learn it again") from error
+        self.size, self.fps, self.columns = self.options.size, self.options.fps, self.options.columns
+        self.duration_s = self.options.count / self.fps
+
+    @cached_property
+    def _graph(self):
+        return open_graph(self._bundle.path(GRAPH))
+
+    @property
+    def voice_path(self):
+        """Path of what turns speech into this person's expressions, see motion.voice."""
+        return self._bundle.path(VOICE)
+
+    def frames(self, motion):
+        """The person's pictures, their mouth moved by a Motion.
+
+        Args:
+            motion: Motion with this face's columns; those that move the mouth count. At another frame rate than the
+                footage's, pictures are repeated or left out.
+
+        Returns:
+            Iterator of (h, w, 3) uint8, one for each frame of motion.
+        """
+        # A hair more than the time itself, so that rounding never shows the picture before.
+        numbers = (np.arange(len(motion)) * (self.fps / motion.fps) + 1e-6).astype(np.int64)
+        order = playing_order(int(numbers.max(initial=-1)) + 1, self.options.count,
+                              turning_points(self.shot.pose, self.fps))
+        return self.painted(motion, order[numbers])
+
+    def painted(self, motion, numbers):
+        """(h, w, 3) uint8 for each frame of a Motion, over the pictures of the given numbers."""
+        motion = self._known(motion)
+        reel = Reel(self._bundle.path(REEL), self.size, self.options.count)
+        return _ahead(self._paint, zip(reel.pictures(numbers), numbers, motion.values, strict=True))
+
+    def _known(self, motion):
+        """The motion in this face's columns."""
+        if motion.space.columns == self.face.space.columns:
+            return motion
+        missing = [name for name in self.columns if name not in motion.space.columns and name.startswith("jaw")]
+        if missing:
+            raise InputError("motion", expected=f"columns of {self.face.space.name}", got=motion.space.name,
+                             remedy="convert it first")
+        values = np.zeros((len(motion), len(self.face.space)), np.float32)
+        both = [name for name in self.face.space.columns if name in motion.space.columns]
+        values[:, self.face.space.indices(both)] = motion.columns(both)
+        return Motion(values, motion.fps, self.face.space)
+
+    def _paint(self, picture, number, values):
+        """One picture of the footage with the mouth of a row of values."""
+        shot, indices = self.shot, self.region.indices
+        row = shot.values[number : number + 1].copy()
+        row[:, indices] = values[indices]
+        motion = Motion(row, self.fps, self.face.space, shot.pose[number : number + 1])
+        size, window = self.options.window, shot.window[number]
+        seen = guide(self.region, shot.camera_of(self.size), window, motion, size)
+        given = cut(picture, window, size).astype(np.float32).transpose(2, 0, 1)[None] / 255
+        painted = self._graph.run(None, {
+            "picture": given, "uv": seen.uv[None], "part": seen.part[None].astype(np.float32),
+            "depth": seen.depth[None], "code": shot.codes(row[:, indices])})[0]
+        return put(picture, window, np.clip(painted[0].transpose(1, 2, 0), 0, 1), opacity(seen.depth))
+
+
+def open_footage(folder):
+    """Open a portrait that `personare portrait learn` wrote.
+
+    Raises:
+        AssetError: missing, damaged, changed, or no portrait.
+    """
+    bundle = read_bundle(Path(folder))
+    if bundle.card.method != METHOD:
+        raise AssetError(f"{folder}: a bundle of '{bundle.card.method}', not a portrait; name one that "
+                         "`personare portrait learn` wrote")
+    return FootagePortrait(bundle)
+
+
+def region_face(region):
+    """(LinearFace, Region): the vertices of a region alone, without pictures, which is all that painting needs."""
+    face, kept = region.face, region.vertices
+    spot = np.full(len(face.neutral()), -1, np.int32)
+    spot[kept] = np.arange(len(kept))
+    surface = face.surface
+    material = surface.triangle_material[(spot[surface.triangles] >= 0).all(axis=1)]
+    triangles = spot[surface.triangles[(spot[surface.triangles] >= 0).all(axis=1)]]
+    materials = tuple(replace(one, texture=None) for one in surface.materials)
+    weld = spot[surface.weld[kept]]
+    surface = replace(surface, triangles=triangles, uv=surface.uv[kept], color=surface.color[kept],
+                      occlusion=surface.occlusion[kept], materials=materials, triangle_material=material,
+                      weld=np.where(weld < 0, np.arange(len(kept)), weld).astype(np.int32))
+    correctives = []
+    for one in face.correctives:
+        here = spot[one.vertices] >= 0
+        if here.any():
+            correctives.append(replace(one, vertices=spot[one.vertices[here]], moves=one.moves[here]))
+    small = LinearFace(name=face.name, space=face.space, surface=surface, rest=face.rest[kept],
+                       shapes=np.ascontiguousarray(face.shapes[:, kept]), head_weight=face.head_weight[kept],
+                       head_pivot=face.head_pivot, correctives=tuple(correctives))
+    return small, replace(region, face=small, vertices=np.arange(len(kept), dtype=np.int32),
+                          painted=spot[region.painted])
+
+
+def region_arrays(region):
+    """The arrays of a Region that a bundle keeps."""
+    return {name: getattr(region, name) for name in _REGION}
+
+
+def _ahead(work, jobs):
+    """work(*job) for each job, in order, a few of them at once."""
+    pool, waiting = ThreadPoolExecutor(_THREADS, thread_name_prefix="personare-portrait"), deque()
+    try:
+        for job in jobs:
+            waiting.append(pool.submit(work, *job))
+            if len(waiting) > _THREADS + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
