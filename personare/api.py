@@ -11,6 +11,7 @@ from personare.errors import InputError
 from personare.motion.layers import STILL
 from personare.motion.performance import Performance, joined
 from personare.motion.retarget import can_convert
+from personare.people import open_portrait, speak  # noqa: F401  part of the main path
 from personare.spaces import ARKIT_52, unknown_name
 from personare.transfer import convert, fitted
 from personare.types import Audio, AudioStream, Face, Motion, Take
@@ -164,7 +165,7 @@ def sheet(face="sona", *, size=192, columns=9):
     return contact_sheet(pictures, ["rest", *face.space.columns], columns=columns)
 
 
-def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512), progress=None):
+def save(motion, path, *, audio=None, face="sona", portrait=None, format=None, size=(512, 512), progress=None):
     """Write motion to a file; the suffix says the format.
 
     Args:
@@ -172,6 +173,7 @@ def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512),
         path: where to; an existing file is replaced only once the new one is complete.
         audio: the sound it belongs to, as for animate; carried by formats that can.
         face: name of a face or a Face, for formats that show or carry one.
+        portrait: as for open_portrait; pictures then show this person, at the portrait's own size.
         format: name of a format where the suffix does not say it (see registry.names("export")).
         size: picture size for video, as for render.
         progress: called with (frames done, frames in total) now and then.
@@ -194,7 +196,10 @@ def save(motion, path, *, audio=None, face="sona", format=None, size=(512, 512),
         motion, _ = convert(motion, space)
     if format == "vrma":
         motion = _as_expressions(motion, shown)
-    draw = (lambda: render(motion, face=shown, size=size)) if "frames" in needs else None
+    draw = None
+    if "frames" in needs:
+        draw = (lambda: render(motion, face=shown, size=size)) if portrait is None else (
+            lambda: open_portrait(portrait).frames(motion))
     sound = None if audio is None else _as_stream(audio)
     write(path, Take(motion, face=shown, audio=sound, frames=draw, name=_title(path, format)), progress=progress)
     return path

@@ -1,4 +1,4 @@
-"""The command line: personare animate | convert | data | evaluate | face | learn | list | live | serve | track …"""
+"""The command line: personare animate | convert | data | evaluate | face | learn | list | live | portrait | serve …"""
 
 import signal
 import sys
@@ -13,6 +13,7 @@ from personare.cli import (  # noqa: F401  each adds commands to the app
     learn,
     listing,
     live,
+    portrait,
     serve,
     track,
 )

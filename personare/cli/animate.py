@@ -19,6 +19,7 @@ from personare.cli.options import (
     JsonProgress,
     Model,
     Output,
+    PortraitPath,
     Quiet,
     Seed,
     Size,
@@ -38,6 +39,7 @@ def animate(
     output: Output = None,
     format: Format = "",
     face: FaceName = "sona",
+    portrait: PortraitPath = None,
     model: Model = "vox",
     fps: Fps = 30.0,
     size: Size = "512",
@@ -54,6 +56,7 @@ def animate(
     json_progress: JsonProgress = False,
 ):
     """Animate speech: sound in, video, rig animation or curves out."""
+    from personare.api import open_portrait
     from personare.motion.emotion import emotion_of
     from personare.motion.layers import STILL, Layers
 
@@ -62,8 +65,12 @@ def animate(
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
+    person = None if portrait is None else open_portrait(portrait)
     for sound, paths in zip(sounds, targets, strict=True):
         try:
+            if person is not None:
+                _speak_one(sound, paths, report, person, model=model, articulation=articulation)
+                continue
             _animate_one(sound, paths, report, face=face, size=pixels, model=model, fps=fps, layers=layers,
                          emotion=feeling, articulation=articulation, style=style)
         except PersonareError as error:
@@ -85,5 +92,20 @@ def _animate_one(sound, paths, report, *, face, size, **options):
         motion = api.animate(audio, **options, progress=report.stage("listen"))
         for format, path in paths.items():
             api.save(motion, path, audio=audio, face=face, format=format, size=size,
+                     progress=report.stage(f"write {format}"))
+        report.wrote(paths.values())
+
+
+def _speak_one(sound, paths, report, person, **options):
+    from personare import api
+    from personare.store import ensure_folder
+
+    with report.file(sound):
+        for path in paths.values():
+            ensure_folder(path.parent)
+        audio = api.open_stream(sound)
+        motion = api.speak(audio, person, **options, progress=report.stage("listen"))
+        for format, path in paths.items():
+            api.save(motion, path, audio=audio, face=person.face, portrait=person, format=format,
                      progress=report.stage(f"write {format}"))
         report.wrote(paths.values())

@@ -12,6 +12,9 @@ app.add_typer(faces, name="face", help="Look at faces, and make shapes for them.
 clips = typer.Typer(no_args_is_help=True)
 app.add_typer(clips, name="data", help="Clips to learn from: import, check, cut, count.")
 
+portraits = typer.Typer(no_args_is_help=True)
+app.add_typer(portraits, name="portrait", help="Portraits of real people: learn one from footage.")
+
 
 class StoppedError(BaseException):
     """Ctrl-C or a request to end; not a KeyboardInterrupt, which typer answers itself and without a word."""

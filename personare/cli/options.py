@@ -17,6 +17,9 @@ Output = Annotated[str | None, typer.Option(
     "no suffix. Default: here, named as the sound.")]
 FaceName = Annotated[str, typer.Option("--face", help="Name of a face; see `personare list faces`.")]
 Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size: 512, or 720x1280.")]
+PortraitPath = Annotated[Path | None, typer.Option(
+    "--portrait", metavar="PATH", help="A portrait that `personare portrait learn` wrote: the video shows this person, "
+    "at the footage's own size and frame rate, with its head and eyes.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but errors.")]
 JsonProgress = Annotated[bool, typer.Option(
     "--json-progress", help="One JSON object a line on stderr: start, progress, done, warning, error, end.")]

@@ -53,6 +53,8 @@ class PaintingOptions:
         blind: share of the steps in which the surroundings are not shown, so that the code counts.
         seed: same seed, same portrait on the same machine.
         threads: of the processor.
+        half: compute in 16 bits where that is enough; twice as fast on processors made for it, slower on others.
+            None where they are (AMX).
     """
 
     rounds: int = 40
@@ -62,6 +64,7 @@ class PaintingOptions:
     blind: float = 0.1
     seed: int = 0
     threads: int = 1
+    half: bool | None = None
 
     def __post_init__(self):
         for name in ("rounds", "batch", "threads"):
@@ -123,7 +126,7 @@ def train_painter(windows, options, *, network=None, progress=None, stopped=()):
     painter = Painter(network, mean_texture(windows, network.texels), mean_window(windows))
     painter = painter.to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(painter)
-    heed = _heed(windows)
+    heed, half = _heed(windows), torch.cpu._is_amx_tile_supported() if options.half is None else options.half
     optimizer = torch.optim.Adam(painter.parameters(), lr=options.learning_rate, betas=(0.9, 0.99))
     steps = max(1, len(windows) // options.batch)
     total, step, curve = steps * options.rounds, 0, []
@@ -134,7 +137,9 @@ def train_painter(windows, options, *, network=None, progress=None, stopped=()):
                 picked = order[i * options.batch : (i + 1) * options.batch]
                 inputs, target, weight = _batch(windows, picked, heed, rng, options)
                 optimizer.param_groups[0]["lr"] = options.learning_rate * _pace(step, total)
-                loss = painting_loss(painter(*inputs), target, weight)
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    painted = painter(*inputs)
+                loss = painting_loss(painted.float(), target, weight)
                 optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(painter.parameters(), 1.0)

@@ -1,10 +1,10 @@
-"""Footage of a person -> a portrait that can be spoken through: tracked, listened to, and painted; see docs/portraits."""
+"""Footage of a person -> a portrait to speak through: tracked, listened to, painted; see docs/portraits/footage.md."""
 
 import io
-import os
 import shutil
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import numpy as np
 from personare.errors import InputError, OutputError
 from personare.faces.linear import weights_of
 from personare.learn.painting import MARGIN, PaintingOptions, Windows, onnx_bytes, train_painter
-from personare.motion.voice import fit_voice, heard, limits, scaled_voice, spoken
+from personare.motion.voice import fit_voice, heard, scaled_voice, spoken
 from personare.portraits.crops import cut
-from personare.portraits.footage import FACE, GRAPH, METHOD, REEL, SHOT, VOICE, region_arrays, region_face
+from personare.portraits.footage import FACE, GRAPH, METHOD, REEL, SHOT, VOICE, reach_of, region_arrays, region_face
 from personare.portraits.guides import guide
 from personare.portraits.reel import ReelWriter
 from personare.portraits.region import find_region, windows
@@ -113,7 +113,7 @@ def prepare(track, options):
     motion = replace(motion, values=weights_of(track.face, motion), space=track.face.space)
     shot = replace(track, motion=motion, times_s=track.times_s[start:stop],
                    landmarks=track.landmarks[start:stop], seen=track.seen[start:stop], cuts=(), light=light)
-    region = find_region(track.face)
+    _, region = region_face(find_region(track.face))
     window = windows(region, shot)
     pixels = 2 * np.median(np.hypot(window[:, 0, 0], window[:, 1, 0]))
     fitting = [size for size in SIZES if size <= _LARGEST_AUTOMATIC]
@@ -167,7 +167,7 @@ def read_windows(pictures, material, *, motion=None, reel=None, progress=None):
     return found
 
 
-def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=None, stopped=(), notes=()):
+def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=None, stopped=()):
     """Learn a portrait and write it.
 
     Args:
@@ -178,7 +178,6 @@ def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=N
         options: PortraitOptions.
         progress: function of a title that returns a progress(done, total) callback, as Report.stage.
         stopped: exceptions that end training; what is learned by then is written.
-        notes: (name, licence, use) of further sources for the card.
 
     Returns:
         dict: seconds of each step, frames, window, share of the expression's variance that the voice explains.
@@ -201,9 +200,44 @@ def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=N
         clock.lap("listen")
         painter, curve = train_painter(learned, options.painting, progress=stage("paint"), stopped=stopped)
         clock.lap("paint")
-        _write(folder, material, painter, voice, audio is not None, clock.seconds)
+        _write(folder, out.stem, material, painter, voice, audio is not None, clock.seconds)
     return {"frames": len(shot), "window": material.size, "explained": explained, "loss": curve[-1] if curve else 0.0,
             **{f"{name}_s": seconds for name, seconds in clock.seconds.items()}}
+
+
+def learn_from_footage(path, out, *, audio=None, face=None, model=None, options=None, progress=None, stopped=()):
+    """Learn a portrait from a video file.
+
+    Args:
+        path: of the video.
+        out: as for learn_portrait.
+        audio: Audio or AudioStream that belongs to the pictures; default the video's own.
+        face: Face to track with; default the built-in head.
+        model: path of MediaPipe's face_landmarker.task; default the user's copy.
+        options, progress, stopped: as for learn_portrait.
+
+    Returns:
+        (figures of learn_portrait, notes of the Track: sentences on what a user should know).
+
+    Raises:
+        InputError: no video, no face, or no take of five seconds or more; as learn_portrait.
+    """
+    from personare.audio.load import open_stream
+    from personare.tracking.track import track
+    from personare.tracking.video import read_pictures, video_info
+
+    _free(Path(out))
+    notes = ()
+    if audio is None:
+        if video_info(path).has_sound:
+            audio = open_stream(path)
+        else:
+            notes = (f"{Path(path).name} has no sound; the built-in model's curves are brought to the person's range",)
+    stage = progress or (lambda title: None)
+    followed = track(path, face=face, model=model, progress=stage("track"))
+    figures = learn_portrait(followed, (picture for _, picture in read_pictures(path)), out, audio=audio,
+                             options=options, progress=progress, stopped=stopped)
+    return figures, (*notes, *followed.notes)
 
 
 def _voice(material, audio, start):
@@ -214,19 +248,19 @@ def _voice(material, audio, start):
     told, rows = heard(audio, mouth.fps)
     told, rows = told.frames(start, len(told)), rows[start:]
     voice = fit_voice(told, rows, mouth)
-    said = spoken(voice, told, rows, limits(mouth)).values[: len(mouth)]
+    said = spoken(voice, told, rows, reach_of(mouth.values)).values[: len(mouth)]
     own = (mouth.values[: len(said)] - material.mean) @ material.basis
     error = (said - material.mean) @ material.basis - own
     return voice, float(1 - np.square(error).sum() / np.square(own).sum())
 
 
-def _write(folder, material, painter, voice, has_sound, seconds):
+def _write(folder, name, material, painter, voice, has_sound, seconds):
     """The bundle's files, into a folder that has the reel already."""
     from personare.faces.bundle import save_face
 
     track, camera = material.track, material.track.camera
-    face, region = region_face(material.region)
-    save_face(face, folder / FACE)
+    region = material.region
+    save_face(region.face, folder / FACE)
     voice.save(folder / VOICE)
     content, t = io.BytesIO(), len(track)
     pose = np.tile(np.eye(4, dtype=np.float32), (t, 1, 1)) if track.motion.head_pose is None else track.motion.head_pose
@@ -239,7 +273,7 @@ def _write(folder, material, painter, voice, has_sound, seconds):
               "seconds": {name: round(value, 1) for name, value in seconds.items()}}
     files = {name: (folder / name).read_bytes() for name in (REEL, FACE, VOICE)}
     write_bundle(folder, files=files | {SHOT: content.getvalue(), GRAPH: onnx_bytes(painter)}, card={
-        "name": folder.stem, "method": METHOD, "summary": f"a person learned from {t / track.motion.fps:.0f} s of footage",
+        "name": name, "method": METHOD, "summary": f"a person learned from {t / track.motion.fps:.0f} s of footage",
         "licence": "as the footage's", "config": config,
         "sources": [{"name": Path(track.source).name or "footage", "licence": "the user's own", "use": "all"}]})
 
@@ -263,28 +297,21 @@ def _free(out):
         raise OutputError(f"{out.parent}: no such folder; make it first, or choose another with -o")
 
 
-class _written:
-    """A folder beside `out` that takes its place on success and vanishes on any failure; a context manager."""
-
-    def __init__(self, out):
-        self._out = out
-
-    def __enter__(self):
-        try:
-            self._folder = Path(tempfile.mkdtemp(prefix=".writing-", suffix=self._out.suffix, dir=self._out.parent))
-        except OSError as error:
-            raise OutputError(f"{self._out}: cannot write there ({error.strerror}); choose another folder") from error
-        return self._folder
-
-    def __exit__(self, kind, *_):
-        try:
-            if kind is None:
-                os.chmod(self._folder, 0o755)
-                if self._out.exists():
-                    shutil.rmtree(self._out)
-                os.rename(self._folder, self._out)
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+@contextmanager
+def _written(out):
+    """Yield a folder beside `out` that takes its place on success and vanishes on any failure."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".writing-", suffix=out.suffix, dir=out.parent))
+    except OSError as error:
+        raise OutputError(f"{out}: cannot write there ({error.strerror}); choose another folder") from error
+    try:
+        yield folder
+        folder.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Clock:

@@ -1,9 +1,11 @@
 """A person's way to speak: speech -> the expressions of their own tracked face, solved for in closed form.
 
-From the footage's own sound: curves of the built-in model and phone posteriors of the frames around each picture, through
-one ridge regression (see adapt.py), to what was tracked. Where footage has no sound, the built-in curves are brought
-to the range of the person's own.
+From the footage's own sound: curves of the built-in model and phone posteriors of the frames around each picture,
+through one ridge regression (see adapt.py), to what was tracked. Where footage has no sound, the built-in curves are
+brought to the range of the person's own.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,7 +74,7 @@ def fit_voice(told, rows, target, *, lags=LAGS):
         raise InputError("footage", expected=f"{LEAST_S:g} s of speech or more", got=f"{count / target.fps:.1f} s",
                          remedy="film more, half a minute is good")
     edges = np.linspace(0, count, _PIECES + 1).astype(int)
-    pieces = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [slice(a, b) for a, b in pairwise(edges)]
     return fit_adapter([(told.frames(p.start, p.stop), target.frames(p.start, p.stop)) for p in pieces],
                        extra=[rows[p] for p in pieces], reach=REACH, lags=lags, ridges=_RIDGES)
 
@@ -100,20 +102,13 @@ def scaled_voice(target):
                    np.zeros_like(ones), ones, weight, middle)
 
 
-def limits(target):
-    """(lowest, highest) (c,) of what a person did, with a little room; what a voice says is kept within."""
-    low, high = target.values.min(axis=0), target.values.max(axis=0)
-    room = 0.1 * (high - low)
-    return low - room, high + room
-
-
 def spoken(adapter, told, rows, bounds):
     """Motion of the person's mouth columns for what was heard.
 
     Args:
         adapter: of fit_voice or scaled_voice.
         told, rows: of heard.
-        bounds: of limits.
+        bounds: (lowest, highest) (c,) of the person's columns; what a voice says is kept within.
     """
     motion = Motion(told.columns(adapter.source.columns), told.fps, adapter.source) \
         if told.space.columns != adapter.source.columns else told

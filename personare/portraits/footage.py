@@ -32,6 +32,8 @@ from personare.types import Motion, Portrait
 METHOD = "footage"
 GRAPH, REEL, FACE, SHOT, VOICE = "painter.onnx", "reel.mp4", "face.npz", "shot.npz", "voice.npz"
 _THREADS = 2
+# Room beyond what was seen of a person, as a share of their range.
+_ROOM = 0.1
 _REGION = ("vertices", "triangles", "corner_uv", "part", "two_sided", "painted", "center")
 
 
@@ -133,6 +135,11 @@ class FootagePortrait(Portrait):
         """Path of what turns speech into this person's expressions, see motion.voice."""
         return self._bundle.path(VOICE)
 
+    @property
+    def limits(self):
+        """(lowest, highest), each (c,): how far this person's columns went in the footage, with a little room."""
+        return reach_of(self.shot.values[:, self.region.indices])
+
     def frames(self, motion):
         """The person's pictures, their mouth moved by a Motion.
 
@@ -181,6 +188,12 @@ class FootagePortrait(Portrait):
             "picture": given, "uv": seen.uv[None], "part": seen.part[None].astype(np.float32),
             "depth": seen.depth[None], "code": shot.codes(row[:, indices])})[0]
         return put(picture, window, np.clip(painted[0].transpose(1, 2, 0), 0, 1), opacity(seen.depth))
+
+
+def reach_of(values):
+    """(lowest, highest), each (c,): how far a person's (t, c) columns went, with a little room."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    return low - _ROOM * (high - low), high + _ROOM * (high - low)
 
 
 def open_footage(folder):

@@ -85,7 +85,7 @@ class Reel:
                 for number in numbers:
                     yield self._picture(container, stream, int(number))
         except (av.FFmpegError, IndexError, KeyError) as error:
-            raise AssetError(f"{self._path}: its pictures cannot be read ({error}); learn the portrait again") from error
+            raise AssetError(f"{self._path}: unreadable pictures ({error}); learn the portrait again") from error
 
     def _picture(self, container, stream, number):
         group = number // GROUP

@@ -1,4 +1,4 @@
-"""The part of a face that speech moves: its mesh, a texture atlas of its own, and a square window that follows the head.
+"""The part of a face that speech moves: its mesh, an atlas of its own, and a square window that follows the head.
 
 Found from what the face's shapes move, so it works for any linear face with ARKit's names. The window turns, moves and
 grows with the head but not with the jaw: a mouth at rest stays where it is in it, whatever the head does.
@@ -163,7 +163,7 @@ def _atlas(uv, part):
         if p == 0:
             placed[mine] = share * (1, _SKIN_SHARE)
         else:
-            placed[mine] = (share + (p - 1, 0)) * (1 / count, 1 - _SKIN_SHARE) + (0, _SKIN_SHARE)
+            placed[mine] = share * (1 / count, 1 - _SKIN_SHARE) + ((p - 1) / count, _SKIN_SHARE)
     return np.ascontiguousarray(placed, np.float32)
 
 

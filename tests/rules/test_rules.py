@@ -16,7 +16,7 @@ LAYERS = (
     {"registry", "store", "assets", "files"},
     {"audio", "faces", "rendering", "export"},
     {"motion", "tracking", "portraits"},
-    {"metrics", "live", "learn", "transfer"},
+    {"metrics", "live", "learn", "transfer", "people"},
     {"api", "progress"},
     {"filmed"},
     {"cli", "studio"},

@@ -38,7 +38,7 @@ class PainterOptions:
     texels: int = 160
     channels: int = 10
     added: int = 6
-    widths: tuple[int, ...] = (40, 48, 64, 80, 96)
+    widths: tuple[int, ...] = (32, 48, 64, 80, 96)
 
 
 class Painter(nn.Module):
