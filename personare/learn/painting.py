@@ -187,7 +187,7 @@ def _heed(windows):
 
 
 def _pace(step, total):
-    warm = min(1.0, (step + 1) / 100)
+    warm = min(1.0, (step + 1) / min(100, 1 + total // 10))
     return warm * (0.5 + 0.5 * math.cos(math.pi * step / total)) + 0.01 * warm
 
 

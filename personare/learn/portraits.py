@@ -1,6 +1,5 @@
 """Footage of a person -> a portrait to speak through: tracked, listened to, painted; see docs/portraits/footage.md."""
 
-import io
 import shutil
 import tempfile
 import time
@@ -14,13 +13,14 @@ from personare.errors import InputError, OutputError
 from personare.faces.linear import weights_of
 from personare.learn.painting import MARGIN, PaintingOptions, Windows, onnx_bytes, train_painter
 from personare.motion.voice import fit_voice, heard, scaled_voice, spoken
+from personare.portraits.bundle import METHOD, REEL, VOICE, FootageOptions, Shot, region_face, write_footage
 from personare.portraits.crops import cut
-from personare.portraits.footage import FACE, GRAPH, METHOD, REEL, SHOT, VOICE, reach_of, region_arrays, region_face
+from personare.portraits.footage import reach_of
 from personare.portraits.guides import guide
 from personare.portraits.reel import ReelWriter
 from personare.portraits.region import find_region, windows
 from personare.spaces import Space
-from personare.store import CARD, read_bundle, write_bundle
+from personare.store import CARD, read_bundle
 from personare.types import Motion
 
 # Shots below this teach neither a voice nor a mouth.
@@ -28,7 +28,7 @@ LEAST_S = 5.0
 CODE = 12
 # Directions of the expression that move less than this share of the first one count less, so that noise stays small.
 _FLOOR = 0.1
-SIZES = (96, 128, 160, 192, 224, 256)
+SIZES = (64, 96, 128, 160, 192, 224, 256)
 _LARGEST_AUTOMATIC = 192
 
 
@@ -256,26 +256,17 @@ def _voice(material, audio, start):
 
 def _write(folder, name, material, painter, voice, has_sound, seconds):
     """The bundle's files, into a folder that has the reel already."""
-    from personare.faces.bundle import save_face
-
-    track, camera = material.track, material.track.camera
-    region = material.region
-    save_face(region.face, folder / FACE)
+    track, camera, region = material.track, material.track.camera, material.region
     voice.save(folder / VOICE)
-    content, t = io.BytesIO(), len(track)
-    pose = np.tile(np.eye(4, dtype=np.float32), (t, 1, 1)) if track.motion.head_pose is None else track.motion.head_pose
-    np.savez(content, values=track.motion.values, pose=pose, window=material.window, mean=material.mean,
-             basis=material.basis, camera=camera.camera_from_world,
-             lens=np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m]),
-             **region_arrays(region))
-    config = {"size": camera.size, "fps": float(track.motion.fps), "count": t, "window": material.size,
-              "half_m": region.half_m, "columns": region.columns, "heard": has_sound,
-              "seconds": {name: round(value, 1) for name, value in seconds.items()}}
-    files = {name: (folder / name).read_bytes() for name in (REEL, FACE, VOICE)}
-    write_bundle(folder, files=files | {SHOT: content.getvalue(), GRAPH: onnx_bytes(painter)}, card={
-        "name": name, "method": METHOD, "summary": f"a person learned from {t / track.motion.fps:.0f} s of footage",
-        "licence": "as the footage's", "config": config,
-        "sources": [{"name": Path(track.source).name or "footage", "licence": "the user's own", "use": "all"}]})
+    pose = track.motion.head_pose
+    pose = np.tile(np.eye(4, dtype=np.float32), (len(track), 1, 1)) if pose is None else pose
+    lens = np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m])
+    options = FootageOptions(
+        size=camera.size, fps=float(track.motion.fps), count=len(track), window=material.size, half_m=region.half_m,
+        columns=region.columns, heard=has_sound, seconds={name: round(value, 1) for name, value in seconds.items()})
+    write_footage(folder, name=name, source=Path(track.source).name, options=options, region=region,
+                  shot=Shot(track.motion.values, pose, material.window, material.mean, material.basis, lens,
+                            camera.camera_from_world), graph=onnx_bytes(painter))
 
 
 def _from(pictures, start):

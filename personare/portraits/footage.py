@@ -7,7 +7,6 @@ result is blended in with a soft edge. Footage that is too short for the speech 
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import final
@@ -15,88 +14,21 @@ from typing import final
 import msgspec
 import numpy as np
 
-from personare.arrays import checked
 from personare.assets import open_graph
 from personare.errors import AssetError, InputError
 from personare.faces.bundle import read_linear
-from personare.faces.linear import LinearFace
 from personare.files.arrays import read_npz
+from personare.portraits.bundle import FACE, GRAPH, METHOD, REEL, REGION, SHOT, VOICE, FootageOptions, Shot
 from personare.portraits.crops import cut, opacity, put
 from personare.portraits.guides import guide
 from personare.portraits.reel import Reel, playing_order, turning_points
 from personare.portraits.region import Region
-from personare.rendering.camera import Camera
 from personare.store import read_bundle
 from personare.types import Motion, Portrait
 
-METHOD = "footage"
-GRAPH, REEL, FACE, SHOT, VOICE = "painter.onnx", "reel.mp4", "face.npz", "shot.npz", "voice.npz"
 _THREADS = 2
 # Room beyond what was seen of a person, as a share of their range.
 _ROOM = 0.1
-_REGION = ("vertices", "triangles", "corner_uv", "part", "two_sided", "painted", "center")
-
-
-class FootageOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the card of a portrait says.
-
-    Args:
-        size: (w, h) pixels of the pictures.
-        fps: pictures a second.
-        count: pictures of the shot.
-        window: pixels of the painted window's side.
-        half_m: half its side on the face, metres.
-        columns: of the face's space that move the mouth.
-        heard: whether the voice was learned from the footage's own sound.
-        seconds: what learning took, by step.
-    """
-
-    size: tuple[int, int]
-    fps: float
-    count: int
-    window: int
-    half_m: float
-    columns: tuple[str, ...]
-    heard: bool
-    seconds: dict[str, float] = {}
-
-
-@dataclass(frozen=True, eq=False)
-class Shot:
-    """How the person moves in the pictures that are kept.
-
-    Args:
-        values: (t, k) float32 tracked columns of the face's space.
-        pose: (t, 4, 4) float32 head poses.
-        window: (t, 2, 3) float64, see regions.windows.
-        mean: (c,), basis: (c, d) float32: code = (mouth columns - mean) @ basis.
-        lens: (5,) float64 focal length, centre x, y, nearest and farthest depth; camera: (4, 4) float64.
-    """
-
-    values: np.ndarray
-    pose: np.ndarray
-    window: np.ndarray
-    mean: np.ndarray
-    basis: np.ndarray
-    lens: np.ndarray
-    camera: np.ndarray
-
-    def __post_init__(self):
-        t = len(self.values)
-        for name, shape, dtype in (("values", ("t", "k"), np.float32), ("pose", (t, 4, 4), np.float32),
-                                   ("window", (t, 2, 3), np.float64), ("mean", ("c",), np.float32),
-                                   ("basis", (len(self.mean), "d"), np.float32), ("lens", (5,), np.float64),
-                                   ("camera", (4, 4), np.float64)):
-            object.__setattr__(self, name, checked(name, getattr(self, name), shape, dtype=dtype))
-
-    def codes(self, mouth):
-        """(t, d) float32 codes of (t, c) mouth columns."""
-        return ((mouth - self.mean) @ self.basis).astype(np.float32)
-
-    def camera_of(self, size):
-        """The Camera of the pictures."""
-        focal, x, y, near, far = (float(number) for number in self.lens)
-        return Camera(self.camera, focal, (x, y), size, near, far)
 
 
 @final
@@ -119,7 +51,7 @@ class FootagePortrait(Portrait):
             arrays = read_npz(bundle.path(SHOT))
             self.shot = Shot(*(arrays[name] for name in Shot.__dataclass_fields__))
             self.face = read_linear(bundle.path(FACE))
-            self.region = Region(self.face, self.options.columns, *(arrays[name] for name in _REGION),
+            self.region = Region(self.face, self.options.columns, *(arrays[name] for name in REGION),
                                  self.options.half_m)
         except (msgspec.ValidationError, KeyError, InputError) as error:
             raise AssetError(f"{bundle.folder}: its parts do not fit this release ({error}); learn it again") from error
@@ -207,36 +139,6 @@ def open_footage(folder):
         raise AssetError(f"{folder}: a bundle of '{bundle.card.method}', not a portrait; name one that "
                          "`personare portrait learn` wrote")
     return FootagePortrait(bundle)
-
-
-def region_face(region):
-    """(LinearFace, Region): the vertices of a region alone, without pictures, which is all that painting needs."""
-    face, kept = region.face, region.vertices
-    spot = np.full(len(face.neutral()), -1, np.int32)
-    spot[kept] = np.arange(len(kept))
-    surface = face.surface
-    material = surface.triangle_material[(spot[surface.triangles] >= 0).all(axis=1)]
-    triangles = spot[surface.triangles[(spot[surface.triangles] >= 0).all(axis=1)]]
-    materials = tuple(replace(one, texture=None) for one in surface.materials)
-    weld = spot[surface.weld[kept]]
-    surface = replace(surface, triangles=triangles, uv=surface.uv[kept], color=surface.color[kept],
-                      occlusion=surface.occlusion[kept], materials=materials, triangle_material=material,
-                      weld=np.where(weld < 0, np.arange(len(kept)), weld).astype(np.int32))
-    correctives = []
-    for one in face.correctives:
-        here = spot[one.vertices] >= 0
-        if here.any():
-            correctives.append(replace(one, vertices=spot[one.vertices[here]], moves=one.moves[here]))
-    small = LinearFace(name=face.name, space=face.space, surface=surface, rest=face.rest[kept],
-                       shapes=np.ascontiguousarray(face.shapes[:, kept]), head_weight=face.head_weight[kept],
-                       head_pivot=face.head_pivot, correctives=tuple(correctives))
-    return small, replace(region, face=small, vertices=np.arange(len(kept), dtype=np.int32),
-                          painted=spot[region.painted])
-
-
-def region_arrays(region):
-    """The arrays of a Region that a bundle keeps."""
-    return {name: getattr(region, name) for name in _REGION}
 
 
 def _ahead(work, jobs):

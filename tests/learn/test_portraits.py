@@ -1,0 +1,127 @@
+"""Footage to portrait: a few seconds of the built-in head teach a painter and a voice that generalise."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from personare.api import animate, load, open_face  # noqa: E402
+from personare.errors import InputError, OutputError  # noqa: E402
+from personare.learn.painting import PaintingOptions  # noqa: E402
+from personare.learn.portraits import PortraitOptions, expression_basis, learn_portrait, longest_shot  # noqa: E402
+from personare.people import speak  # noqa: E402
+from personare.portraits.footage import open_footage  # noqa: E402
+from personare.portraits.region import find_region  # noqa: E402
+from personare.rendering.camera import frame_face  # noqa: E402
+from personare.rendering.frames import render_frames  # noqa: E402
+from personare.transfer import fitted  # noqa: E402
+from personare.types import Audio, Motion, Track  # noqa: E402
+
+FPS = 12.0
+
+
+@pytest.fixture(scope="module")
+def filmed(request):
+    """(Track, pictures, Audio) of nine seconds of the built-in head."""
+    sound = load(request.config.rootpath / "examples" / "hello.wav")
+    sound = Audio(np.tile(sound.samples, 6)[: 9 * sound.rate_hz], sound.rate_hz)
+    face = open_face()
+    motion = fitted(animate(sound, fps=FPS), face)
+    camera = frame_face(face, (128, 144))
+    pictures = list(render_frames(face, motion, camera=camera))
+    t = len(motion)
+    return Track(face, motion, camera, np.arange(t) / FPS, np.zeros((t, 1, 3)), np.ones(t, bool), "made.mp4"), \
+        pictures, sound
+
+
+@pytest.fixture(scope="module")
+def learned(filmed, tmp_path_factory):
+    track, pictures, sound = filmed
+    out = tmp_path_factory.mktemp("learn") / "sona.portrait"
+    figures = learn_portrait(track, iter(pictures), out, audio=sound, options=PortraitOptions(
+        size=64, until_s=7.0, painting=PaintingOptions(rounds=8, half=False)))
+    return open_footage(out), figures, out
+
+
+def test_the_voice_and_the_painter_do_well_on_what_they_saw_nothing_of(filmed, learned):
+    track, pictures, _ = filmed
+    person, figures, _ = learned
+    assert figures["frames"] == 84
+    assert figures["explained"] > 0.8
+    # The mouth of the last two seconds over the last pictures that were learned from, against the mean mouth there.
+    spots = track.camera.project(track.face.mesh(track.motion.frames(83, 84)).vertices[0])[:, :2]
+    lips = spots[find_region(track.face).painted]
+    (x0, y0), (x1, y1) = lips.min(axis=0).astype(int) + 6, lips.max(axis=0).astype(int) - 6
+    target = track.motion.values.copy()
+    shown = list(person.painted(Motion(target[:84:6], FPS, track.motion.space), range(0, 84, 6)))
+    wrong = list(person.painted(Motion(np.roll(target, 40, axis=0)[:84:6], FPS, track.motion.space), range(0, 84, 6)))
+    mean = np.mean([picture[y0:y1, x0:x1] for picture in pictures[:84]], axis=0)
+
+    def error(found):
+        return np.mean([np.abs(one[y0:y1, x0:x1].astype(float) - pictures[6 * i][y0:y1, x0:x1])
+                        for i, one in enumerate(found)])
+
+    still = np.mean([np.abs(mean - pictures[6 * i][y0:y1, x0:x1]) for i in range(14)])
+    assert error(shown) < 0.8 * still
+    assert error(shown) < 0.8 * error(wrong)
+
+
+def test_speech_of_its_own_moves_it_as_it_was_tracked(filmed, learned):
+    track, _, sound = filmed
+    said = speak(sound, learned[0])
+    jaw, own = said.column("jawOpen"), track.motion.column("jawOpen")
+    unseen = slice(86, min(len(jaw), len(own)))
+    assert np.corrcoef(jaw[unseen], own[unseen])[0, 1] > 0.9
+
+
+def test_nothing_is_left_where_it_fails_and_a_portrait_is_replaced_whole(filmed, learned, tmp_path):
+    track, pictures, sound = filmed
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="no portrait is there"):
+        learn_portrait(track, pictures, folder, audio=sound)
+
+    class Stop(BaseException):
+        pass
+
+    def broken():
+        yield from pictures[:20]
+        raise Stop
+
+    with pytest.raises(Stop):
+        learn_portrait(track, broken(), tmp_path / "b.portrait", audio=sound)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+    with pytest.raises(OutputError, match="no such folder"):
+        learn_portrait(track, pictures, tmp_path / "none" / "b", audio=sound)
+
+
+def track_of(seen, cuts=()):
+    face, t = open_face(), len(seen)
+    return Track(face, Motion(np.zeros((t, 68)), 10.0, face.space), frame_face(face), np.arange(t) / 10,
+                 np.zeros((t, 1, 3)), np.array(seen, bool), "clip.mp4", cuts)
+
+
+def test_the_longest_shot_is_found_and_too_short_ones_are_refused():
+    seen = [True] * 60 + [False] * 3 + [True] * 90
+    assert longest_shot(track_of(seen)) == (63, 153)
+    assert longest_shot(track_of(seen, cuts=(90,))) == (90, 153)
+    assert longest_shot(track_of(seen, cuts=(100,))) == (0, 60)
+    with pytest.raises(InputError, match=r"clip\.mp4: expected one take of 5 s or more.*3\.0 s at most"):
+        longest_shot(track_of([True] * 30 + [False] + [True] * 20))
+    with pytest.raises(InputError, match="expected a face, got none in any picture"):
+        longest_shot(track_of([False] * 80))
+
+
+def test_codes_are_the_directions_in_which_the_mesh_moves_most(filmed):
+    track, _, _ = filmed
+    region = find_region(track.face)
+    mean, basis = expression_basis(region, track.motion)
+    codes = (track.motion.values[:, region.indices] - mean) @ basis
+    covariance = np.cov(codes.T)
+    assert abs(covariance[0, 0] - 1) < 0.05
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 0.02
+    spread = track.face.mesh(Motion(track.motion.values, FPS, track.face.space)).vertices[:, region.painted]
+    moves = spread.reshape(len(codes), -1) - spread.reshape(len(codes), -1).mean(axis=0)
+    explained = moves - codes @ np.linalg.lstsq(codes, moves, rcond=None)[0]
+    assert np.square(explained).sum() < 0.05 * np.square(moves).sum()
