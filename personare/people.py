@@ -40,5 +40,5 @@ def speak(audio, portrait, *, model="vox", articulation=1.0, progress=None):
 
     person = open_portrait(portrait)
     stream = audio if hasattr(audio, "chunks") else audio.stream() if isinstance(audio, Audio) else open_stream(audio)
-    told, rows = heard(stream, person.fps, model=model, articulation=articulation, progress=progress)
-    return spoken(read_adapter(person.voice_path), told, rows, person.limits)
+    told = heard(stream, person.fps, model=model, articulation=articulation, progress=progress)
+    return spoken(read_adapter(person.voice_path), told, person.limits)

@@ -18,8 +18,8 @@ def learn(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the portrait to write.")],
     audio: Annotated[Path | None, typer.Option(help="Sound of the pictures; default the video's own.")] = None,
     face: Annotated[str | None, typer.Option(help="Face to follow with; default the built-in head.")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels of the window that is painted: 64, 96, 128, 160, 192, 224, 256; "
-                                                  "default what the footage holds, at most 192.")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels of the window that is painted: 64, 96, 128, 160, 192, 224 or "
+                                                  "256; default what the footage holds, at most 192.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Passes over the footage; more are better and take longer.")] = 30,
     threads: Annotated[int, typer.Option(min=1, help="Threads on the processor.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Another number learns from another chance.")] = 0,

@@ -245,10 +245,10 @@ def _voice(material, audio, start):
     mouth = material.mouth
     if audio is None:
         return scaled_voice(mouth), 0.0
-    told, rows = heard(audio, mouth.fps)
-    told, rows = told.frames(start, len(told)), rows[start:]
-    voice = fit_voice(told, rows, mouth)
-    said = spoken(voice, told, rows, reach_of(mouth.values)).values[: len(mouth)]
+    told = heard(audio, mouth.fps)
+    told = told.frames(start, len(told))
+    voice = fit_voice(told, mouth)
+    said = spoken(voice, told, reach_of(mouth.values)).values[: len(mouth)]
     own = (mouth.values[: len(said)] - material.mean) @ material.basis
     error = (said - material.mean) @ material.basis - own
     return voice, float(1 - np.square(error).sum() / np.square(own).sum())

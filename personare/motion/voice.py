@@ -1,16 +1,15 @@
 """A person's way to speak: speech -> the expressions of their own tracked face, solved for in closed form.
 
-From the footage's own sound: curves of the built-in model and phone posteriors of the frames around each picture,
-through one ridge regression (see adapt.py), to what was tracked. Where footage has no sound, the built-in curves are
-brought to the range of the person's own.
+From the footage's own sound: curves of the built-in model of the frames around each picture, through one ridge
+regression (see adapt.py), to what was tracked. Phone posteriors beside the curves were tried: on half a minute of
+footage they explain no more. Where footage has no sound, the built-in curves are brought to the range of the person's
+own.
 """
 
 from itertools import pairwise
 
 import numpy as np
 
-from personare.arrays import resample_in_time
-from personare.audio.phones import phones
 from personare.errors import InputError
 from personare.motion.adapt import Adapter, fit_adapter
 from personare.motion.layers import STILL
@@ -30,7 +29,7 @@ _BEYOND = 0.02
 
 
 def heard(audio, fps, *, model="vox", articulation=1.0, progress=None):
-    """What a voice is told of sound.
+    """What a voice is told of sound: the curves of a model for everybody.
 
     Args:
         audio: Audio or AudioStream.
@@ -39,7 +38,7 @@ def heard(audio, fps, *, model="vox", articulation=1.0, progress=None):
         progress: called with (seconds done, seconds in total or None).
 
     Returns:
-        (Motion in arkit-52 without layers, (t, 42) float32 phone posteriors of the same frames).
+        Motion in the model's space, without layers.
     """
     stream = audio.stream() if isinstance(audio, Audio) else audio
     performance, pieces, done = Performance(model, from_hz=stream.rate_hz, fps=fps, layers=STILL,
@@ -49,22 +48,19 @@ def heard(audio, fps, *, model="vox", articulation=1.0, progress=None):
         done += len(chunk)
         if progress:
             progress(done / stream.rate_hz, stream.duration_s)
-    motion = joined([*pieces, performance.finish()])
-    rows = phones(stream)
-    rows = resample_in_time(rows.values, from_hz=rows.rate_hz, to_hz=fps, frame_count=len(motion))
-    return motion, rows
+    return joined([*pieces, performance.finish()])
 
 
-def fit_voice(told, rows, target, *, lags=LAGS):
+def fit_voice(told, target, *, lags=LAGS):
     """Solve for a person's voice.
 
     Args:
-        told, rows: of heard, at the target's frame rate.
+        told: Motion of heard, at the target's frame rate.
         target: Motion of what was tracked meanwhile, the columns that move the mouth.
         lags: delays of the picture to try, in frames.
 
     Returns:
-        Adapter, with rows as its extra columns.
+        Adapter.
 
     Raises:
         InputError: less than five seconds in common.
@@ -73,10 +69,9 @@ def fit_voice(told, rows, target, *, lags=LAGS):
     if count < LEAST_S * target.fps:
         raise InputError("footage", expected=f"{LEAST_S:g} s of speech or more", got=f"{count / target.fps:.1f} s",
                          remedy="film more, half a minute is good")
-    edges = np.linspace(0, count, _PIECES + 1).astype(int)
-    pieces = [slice(a, b) for a, b in pairwise(edges)]
-    return fit_adapter([(told.frames(p.start, p.stop), target.frames(p.start, p.stop)) for p in pieces],
-                       extra=[rows[p] for p in pieces], reach=REACH, lags=lags, ridges=_RIDGES)
+    pieces = list(pairwise(np.linspace(0, count, _PIECES + 1).astype(int)))
+    return fit_adapter([(told.frames(*piece), target.frames(*piece)) for piece in pieces], reach=REACH, lags=lags,
+                       ridges=_RIDGES)
 
 
 def scaled_voice(target):
@@ -86,7 +81,7 @@ def scaled_voice(target):
         target: Motion of what was tracked, the columns that move the mouth.
 
     Returns:
-        Adapter without extra columns. Columns that the built-in model does not have stay at their median.
+        Adapter. Columns that the built-in model does not have stay at their median.
     """
     low, high = np.quantile(target.values.astype(np.float64), (_BEYOND, 1 - _BEYOND), axis=0)
     middle = np.median(target.values, axis=0).astype(np.float64)
@@ -102,14 +97,21 @@ def scaled_voice(target):
                    np.zeros_like(ones), ones, weight, middle)
 
 
-def spoken(adapter, told, rows, bounds):
+def spoken(voice, told, bounds):
     """Motion of the person's mouth columns for what was heard.
 
     Args:
-        adapter: of fit_voice or scaled_voice.
-        told, rows: of heard.
+        voice: Adapter of fit_voice or scaled_voice.
+        told: Motion of heard.
         bounds: (lowest, highest) (c,) of the person's columns; what a voice says is kept within.
+
+    Raises:
+        InputError: a model of another space than voices are learned from.
     """
-    motion = Motion(told.columns(adapter.source.columns), told.fps, adapter.source) \
-        if told.space.columns != adapter.source.columns else told
-    return adapter.apply(motion, extra=rows if adapter.extra else None, limits=bounds)
+    if told.space.columns != voice.source.columns:
+        missing = [name for name in voice.source.columns if name not in told.space.columns]
+        if missing:
+            raise InputError("model", expected=f"one that gives {voice.source.name}, such as vox",
+                             got=f"one that gives {told.space.name}", remedy="leave out --model with --portrait")
+        told = Motion(told.columns(voice.source.columns), told.fps, voice.source)
+    return voice.apply(told, limits=bounds)

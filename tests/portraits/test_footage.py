@@ -1,6 +1,7 @@
 """A portrait shown: the person's own pictures, painted over where the mouth is, in the order of the footage."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -123,7 +124,7 @@ def test_longer_speech_goes_forwards_and_back(same, filmed):
     shown = list(same.frames(longer))
     assert len(shown) == 3 * COUNT
     nearest = [int(np.argmin([np.abs(one.astype(int) - other).mean() for other in pictures])) for one in shown[::7]]
-    assert max(abs(a - b) for a, b in zip(nearest[:-1], nearest[1:], strict=True)) <= 8
+    assert max(abs(a - b) for a, b in pairwise(nearest)) <= 8
 
 
 def test_another_frame_rate_keeps_the_time(same, filmed):
