@@ -2,7 +2,7 @@
 
 Three kinds of Neural Voice Puppetry: one that never changes, and two whose features pass a convolution with kernels
 that the sound or the expression makes, frame by frame. Names of all tensors are those of the original. Unlike there a
-batch may hold several frames: kernels differ between frames, the learned map does not, so one convolution serves all.
+batch may hold several frames: kernels differ between frames, the learned map does not, so one product serves all.
 
 Source:
     J. Thies et al., Deferred Neural Rendering, SIGGRAPH 2019; Neural Voice Puppetry, ECCV 2020; met in
@@ -38,8 +38,8 @@ def look_up(texture, uv, *, align_corners=True, padding="border"):
         (b, c, h, w) float32.
     """
     places = uv[:, :2].permute(0, 2, 3, 1)  # (b, h, w, 2)
-    if len(texture) != len(places):
-        texture = texture.expand(len(places), -1, -1, -1)
+    if texture.shape[0] != places.shape[0]:
+        texture = texture.expand(places.shape[0], -1, -1, -1)
     return functional.grid_sample(texture, places, mode="bilinear", padding_mode=padding, align_corners=align_corners)
 
 
@@ -88,10 +88,12 @@ class NeuralTexture(nn.Module):
         heard = condition
         if self.kind == "audio":
             heard = self.convNet(condition.transpose(1, 2)[..., None]).flatten(1)  # (b, 64)
-        c, count = self.features, len(heard)
-        kernels = self.fullNet(heard).view(count * c, c, KERNEL, KERNEL)
-        changed = functional.conv2d(self.data, kernels, padding=KERNEL // 2)  # (1, b * c, r + 1, r + 1)
-        return changed.view(count, c, *changed.shape[2:])
+        c = self.features
+        kernels = self.fullNet(heard).view(-1, c, c * KERNEL**2)
+        # The convolution as one product, since graphs that run elsewhere want to know their kernels beforehand.
+        texels = functional.unfold(self.data, KERNEL, padding=KERNEL // 2)[0]  # (16 c, (r + 1) ** 2)
+        side = self.data.shape[2] + 1
+        return (kernels @ texels).view(-1, c, side, side)
 
     def forward(self, uv, condition=None):
         """Features where pixels show the face.
