@@ -110,11 +110,12 @@ def prepare(track, options):
         stop = max(start, min(stop, round(options.until_s * track.motion.fps)))
     light = None if track.light is None else track.light[start:stop]
     motion = track.motion.frames(start, stop)
-    motion = replace(motion, values=weights_of(track.face, motion), space=track.face.space)
+    pose = np.tile(np.eye(4, dtype=np.float32), (len(motion), 1, 1)) if motion.head_pose is None else motion.head_pose
+    motion = replace(motion, values=weights_of(track.face, motion), space=track.face.space, head_pose=pose)
     shot = replace(track, motion=motion, times_s=track.times_s[start:stop],
                    landmarks=track.landmarks[start:stop], seen=track.seen[start:stop], cuts=(), light=light)
     _, region = region_face(find_region(track.face))
-    window = windows(region, shot)
+    window = windows(region, track.camera, pose)
     pixels = 2 * np.median(np.hypot(window[:, 0, 0], window[:, 1, 0]))
     fitting = [size for size in SIZES if size <= _LARGEST_AUTOMATIC]
     size = options.size or min(fitting, key=lambda size: abs(size - pixels))
@@ -258,15 +259,14 @@ def _write(folder, name, material, painter, voice, has_sound, seconds):
     """The bundle's files, into a folder that has the reel already."""
     track, camera, region = material.track, material.track.camera, material.region
     voice.save(folder / VOICE)
-    pose = track.motion.head_pose
-    pose = np.tile(np.eye(4, dtype=np.float32), (len(track), 1, 1)) if pose is None else pose
     lens = np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m])
     options = FootageOptions(
         size=camera.size, fps=float(track.motion.fps), count=len(track), window=material.size, half_m=region.half_m,
         columns=region.columns, heard=has_sound, seconds={name: round(value, 1) for name, value in seconds.items()})
-    write_footage(folder, name=name, source=Path(track.source).name, options=options, region=region,
-                  shot=Shot(track.motion.values, pose, material.window, material.mean, material.basis, lens,
-                            camera.camera_from_world), graph=onnx_bytes(painter))
+    shot = Shot(track.motion.values, track.motion.head_pose, material.window, material.mean, material.basis, lens,
+                camera.camera_from_world)
+    write_footage(folder, name=name, source=Path(track.source).name, options=options, region=region, shot=shot,
+                  graph=onnx_bytes(painter))
 
 
 def _from(pictures, start):

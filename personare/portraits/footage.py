@@ -22,7 +22,7 @@ from personare.portraits.bundle import FACE, GRAPH, METHOD, REEL, REGION, SHOT, 
 from personare.portraits.crops import cut, opacity, put
 from personare.portraits.guides import guide
 from personare.portraits.reel import Reel, playing_order, turning_points
-from personare.portraits.region import Region
+from personare.portraits.region import Region, windows
 from personare.store import read_bundle
 from personare.types import Motion, Portrait
 
@@ -92,7 +92,25 @@ class FootagePortrait(Portrait):
         """(h, w, 3) uint8 for each frame of a Motion, over the pictures of the given numbers."""
         motion = self._known(motion)
         reel = Reel(self._bundle.path(REEL), self.size, self.options.count)
-        return _ahead(self._paint, zip(reel.pictures(numbers), numbers, motion.values, strict=True))
+        return _ahead(self._repaint, zip(reel.pictures(numbers), numbers, motion.values, strict=True))
+
+    def paint(self, picture, values, pose):
+        """Another picture of the person under the same camera, its mouth painted anew.
+
+        Args:
+            picture: (h, w, 3) uint8.
+            values: (k,) float32 columns of this face.
+            pose: (4, 4) head pose in that picture.
+
+        Returns:
+            (h, w, 3) uint8.
+        """
+        return self._painted(picture, values, pose, windows(self.region, self.camera, pose[None])[0])
+
+    @cached_property
+    def camera(self):
+        """The Camera of the pictures."""
+        return self.shot.camera_of(self.size)
 
     def _known(self, motion):
         """The motion in this face's columns."""
@@ -107,18 +125,19 @@ class FootagePortrait(Portrait):
         values[:, self.face.space.indices(both)] = motion.columns(both)
         return Motion(values, motion.fps, self.face.space)
 
-    def _paint(self, picture, number, values):
+    def _repaint(self, picture, number, values):
         """One picture of the footage with the mouth of a row of values."""
-        shot, indices = self.shot, self.region.indices
-        row = shot.values[number : number + 1].copy()
-        row[:, indices] = values[indices]
-        motion = Motion(row, self.fps, self.face.space, shot.pose[number : number + 1])
-        size, window = self.options.window, shot.window[number]
-        seen = guide(self.region, shot.camera_of(self.size), window, motion, size)
+        row = self.shot.values[number].copy()
+        row[self.region.indices] = values[self.region.indices]
+        return self._painted(picture, row, self.shot.pose[number], self.shot.window[number])
+
+    def _painted(self, picture, row, pose, window):
+        motion, size = Motion(row[None], self.fps, self.face.space, pose[None]), self.options.window
+        seen = guide(self.region, self.camera, window, motion, size)
         given = cut(picture, window, size).astype(np.float32).transpose(2, 0, 1)[None] / 255
         painted = self._graph.run(None, {
             "picture": given, "uv": seen.uv[None], "part": seen.part[None].astype(np.float32),
-            "depth": seen.depth[None], "code": shot.codes(row[:, indices])})[0]
+            "depth": seen.depth[None], "code": self.shot.codes(row[None, self.region.indices])})[0]
         return put(picture, window, np.clip(painted[0].transpose(1, 2, 0), 0, 1), opacity(seen.depth))
 
 

@@ -167,26 +167,24 @@ def _atlas(uv, part):
     return np.ascontiguousarray(placed, np.float32)
 
 
-def windows(region, track, *, picked=None):
+def windows(region, camera, poses):
     """Where the square window lies on pictures.
 
     Args:
-        region: Region of the track's face.
-        track: Track, or anything with motion and camera.
-        picked: (t,) int numbers of pictures; default all.
+        region: Region.
+        camera: Camera of the pictures.
+        poses: (t, 4, 4) head poses.
 
     Returns:
         (t, 2, 3) float64: (x, y) in pixels of the picture = matrix @ (p, q, 1), p and q in -1..1 over the window.
     """
-    face, motion = region.face, track.motion
-    pose = np.tile(np.eye(4), (len(motion), 1, 1)) if motion.head_pose is None else motion.head_pose.astype(float)
-    pose = pose if picked is None else pose[picked]
+    face, pose = region.face, np.asarray(poses, np.float64)
     rest = face.neutral()[region.painted].astype(np.float64)
     pivot = face.head_pivot.astype(np.float64)
 
     def placed(points):
         turned = np.einsum("tij,vj->tvi", pose[:, :3, :3], points - pivot) + pivot + pose[:, None, :3, 3]
-        return track.camera.project(turned)
+        return camera.project(turned)
 
     middle = placed(region.center[None].astype(np.float64))[:, 0]
     seen = placed(rest)[..., :2]
@@ -194,7 +192,7 @@ def windows(region, track, *, picked=None):
     flat = flat[:, 0] + 1j * flat[:, 1]
     seen = (seen - seen.mean(axis=1, keepdims=True)) @ (1, 1j)
     turn = seen @ flat.conj()
-    turn = turn / np.abs(turn) * (track.camera.focal_px * region.half_m / middle[:, 2])
+    turn = turn / np.abs(turn) * (camera.focal_px * region.half_m / middle[:, 2])
     matrix = np.empty((len(pose), 2, 3))
     matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 0, 2] = turn.real, -turn.imag, middle[:, 0]
     matrix[:, 1, 0], matrix[:, 1, 1], matrix[:, 1, 2] = turn.imag, turn.real, middle[:, 1]

@@ -79,7 +79,8 @@ def portrait(filmed, tmp_path_factory):
         camera = track.camera
         write_footage(folder, name="p", source="made", region=region, graph=graph(paints), options=FootageOptions(
             size=(112, 128), fps=FPS, count=COUNT, window=SIZE, half_m=region.half_m, columns=region.columns,
-            heard=False), shot=Shot(track.motion.values, track.motion.head_pose, windows(region, track),
+            heard=False), shot=Shot(track.motion.values, track.motion.head_pose,
+                                    windows(region, track.camera, track.motion.head_pose),
                                     np.zeros(len(region.columns)), basis,
                                     np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m]),
                                     camera.camera_from_world))
@@ -167,3 +168,12 @@ def test_damage_is_told(portrait, tmp_path):
         list(open_portrait(folder).frames(Motion(np.zeros((1, 68)), FPS, "a2f-68")))
     with pytest.raises(AssetError, match=r"no card\.json"):
         open_portrait(tmp_path)
+
+
+def test_another_picture_of_the_same_person_is_painted_too(portrait, filmed):
+    track, pictures = filmed
+    person = open_footage(portrait("code"))
+    values, pose = track.motion.values[7].copy(), track.motion.head_pose[7]
+    values[track.face.space.index("jawOpen")] = 1.0
+    (kept,) = person.painted(Motion(values[None], FPS, track.face.space), [7])
+    assert np.abs(person.paint(pictures[7], values, pose).astype(int) - kept).mean() < 2.5

@@ -25,6 +25,7 @@ def region(sona):
 
 
 def track_of(face, values, pose=None):
+    pose = np.tile(np.eye(4, dtype=np.float32), (len(values), 1, 1)) if pose is None else pose
     return SimpleNamespace(motion=Motion(values, 30, face.space, pose), camera=frame_face(face, (256, 256)))
 
 
@@ -57,7 +58,7 @@ def test_the_window_stays_while_the_jaw_opens_and_goes_with_the_head(sona, regio
     pose[2, :2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     pose[2, :3, 3] = 0.01, 0.02, 0.1
     track = track_of(sona, values, pose)
-    rest, opened, turned = windows(region, track)
+    rest, opened, turned = windows(region, track.camera, track.motion.head_pose)
     np.testing.assert_array_equal(rest, opened)
     head = sona.mesh(Motion(values, 30, sona.space, pose)).vertices
     spots = track.camera.project(head[:, region.painted])[..., :2]
@@ -69,7 +70,7 @@ def test_the_window_stays_while_the_jaw_opens_and_goes_with_the_head(sona, regio
 
 def test_all_of_what_is_painted_lies_in_the_window(sona, region):
     track = track_of(sona, np.zeros((1, len(sona.space)), np.float32))
-    window = windows(region, track)[0]
+    window = windows(region, track.camera, track.motion.head_pose)[0]
     spots = track.camera.project(region.outline)[:, :2]
     assert np.abs(np.linalg.solve(window[:, :2], (spots - window[:, 2]).T)).max() < 0.9
 

@@ -1,0 +1,194 @@
+"""Footage mode on real clips: the last fifth unseen, against the nearest picture, the mean picture and the bare mesh.
+
+    python benchmarks/portraits.py SHARED [--clips german_20s ...] [--size 160] [--rounds 24] [--keep FOLDER]
+
+SHARED is the folder of recordings (data/videos, data/paired_bfm). Needs personare[learn,track] and the landmarker's
+model. For each clip the portrait is learned from its first four fifths (sound included); in the unseen pictures the
+mouth is painted anew, driven by their own sound and by what was tracked in them. Baselines are put into the same
+window with the same soft edge: the training picture whose tracked expression is nearest, the mean of all training
+windows, and the mesh with its mean texture. PSNR and SSIM are over what is painted anew, in the window at the
+picture's own resolution; lip error is the mean distance of MediaPipe's 40 lip landmarks to those of the real picture,
+in percent of the distance between the outer corners of the eyes.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from personare.api import load, speak
+from personare.learn.painting import PaintingOptions, mean_texture, mean_window
+from personare.learn.portraits import PortraitOptions, learn_portrait, prepare, read_windows
+from personare.portraits.crops import bilinear, cut, opacity, put
+from personare.portraits.footage import open_footage
+from personare.portraits.guides import guide
+from personare.portraits.region import windows
+from personare.tracking.landmarks import landmarks
+from personare.tracking.track import track
+from personare.tracking.video import read_pictures
+from personare.types import Audio, Motion
+
+# Name -> (video, sound beside it, pictures the video starts early by); see the data's README.
+CLIPS = {"andrew_clip_1": ("paired_bfm/andrew_clip_1.mp4", "paired_bfm/andrew_clip_1.flac", 2),
+         "woman_24s": ("videos/woman_24s.mp4", None, 0), "German_20s": ("videos/German_20s.mp4", None, 0)}
+LEARNED = 0.8
+# Of MediaPipe's face landmarks.
+LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
+        78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)
+EYES = 33, 263
+
+
+def main():
+    """Learn, paint and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--clips", nargs="*", default=list(CLIPS))
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--rounds", type=int, default=24)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1, help="look at every so many unseen pictures")
+    parser.add_argument("--keep", type=Path, help="folder for portraits and strips; portraits there are used again")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for clip in given.clips:
+            report(clip, given, given.keep or Path(folder))
+
+
+def report(clip, given, folder):
+    """Figures of one clip, printed."""
+    video, sound, late = (part if k == 2 or part is None else given.shared / "data" / part
+                          for k, part in enumerate(CLIPS[clip]))
+    audio = load(sound or video)
+    if late:
+        audio = Audio(np.concatenate([np.zeros(round(late / 30 * audio.rate_hz), np.float32), audio.samples]),
+                      audio.rate_hz)
+    followed = track(video)
+    pictures = [picture for _, picture in read_pictures(video)]
+    first = round(LEARNED * len(pictures))
+    options = PortraitOptions(size=given.size, until_s=first / followed.motion.fps,
+                              painting=PaintingOptions(rounds=given.rounds, threads=given.threads))
+    out = folder / f"{clip}.portrait"
+    if not out.exists():
+        start = time.process_time()
+        seen = Audio(audio.samples[: int(options.until_s * audio.rate_hz)], audio.rate_hz)
+        figures = learn_portrait(followed, pictures[:first], out, audio=seen, options=options)
+        figures |= {"processor_s": time.process_time() - start,
+                    "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        print(clip, json.dumps({name: round(float(value), 3) for name, value in figures.items()}), flush=True)
+    person = open_footage(out)
+    unseen = np.arange(first, len(pictures), given.every)
+    said = speak(audio, person)
+    unseen = unseen[unseen < len(said)]
+    values = followed.motion.values[unseen].copy()
+    spoken = values.copy()
+    spoken[:, person.region.indices] = said.values[unseen]
+    compared = Compared(person, followed, pictures, first, options)
+    for name, rows in (("own sound", spoken), ("tracked expression", values)):
+        compared.table(f"{clip}, driven by {name}", unseen, rows, folder if given.keep else None)
+
+
+class Compared:
+    """A portrait and its three rivals on the unseen pictures of its clip."""
+
+    def __init__(self, person, followed, pictures, first, options):
+        self.person, self.followed, self.pictures = person, followed, pictures
+        _, material = prepare(followed, options)
+        seen = read_windows(pictures[:first], material)
+        self.codes, self.size = seen.code, material.size
+        self.texture = mean_texture(seen, material.size).permute(1, 2, 0).numpy()
+        self.mean = mean_window(seen).permute(1, 2, 0).numpy()
+        self.window = windows(person.region, person.camera, followed.motion.head_pose)
+
+    def table(self, title, unseen, rows, folder):
+        """Print PSNR, SSIM and lip error of all four; keep a strip of pictures."""
+        shown = {"portrait": [], "nearest picture": [], "mean picture": [], "mesh alone": []}
+        for i, row in zip(unseen, rows, strict=True):
+            shown["portrait"].append(self.person.paint(self.pictures[i], row, self.followed.motion.head_pose[i]))
+            for name, window in zip(list(shown)[1:], self.rivals(i, row), strict=True):
+                shown[name].append(put(self.pictures[i], self.window[i], window, opacity(self.seen(i, row).depth)))
+        real = [self.pictures[i] for i in unseen]
+        points = [landmarks_of(found) for found in (real, *shown.values())]
+        print(f"{title}\n{'':18}PSNR dB   SSIM    lips %")
+        for (name, found), own in zip(shown.items(), points[1:], strict=True):
+            scores = [self.scores(i, a, b) for i, a, b in zip(unseen, found, real, strict=True)]
+            psnr, ssim = np.mean(scores, axis=0)
+            print(f"{name:18}{psnr:7.2f}   {ssim:.4f}  {lip_error(own, points[0]):5.2f}", flush=True)
+        if folder:
+            keep_strip(folder / f"{title.replace(', driven by', '').replace(' ', '_')}.png", self.window[unseen],
+                       [real, *shown.values()])
+
+    def seen(self, i, row):
+        """Guide of an unseen picture with an expression."""
+        motion = Motion(row[None], 30, self.person.face.space, self.followed.motion.head_pose[i : i + 1])
+        return guide(self.person.region, self.person.camera, self.window[i], motion, self.size)
+
+    def rivals(self, i, row):
+        """Windows of the three baselines, (s, s, 3) float32."""
+        code = self.person.shot.codes(row[None, self.person.region.indices])
+        nearest = int(np.square(self.codes - code).sum(axis=1).argmin())
+        yield cut(self.pictures[nearest], self.window[nearest], self.size).astype(np.float32) / 255
+        yield self.mean
+        seen = self.seen(i, row)
+        place = seen.uv * self.size
+        drawn = bilinear(self.texture, place[..., 0], place[..., 1])
+        yield np.where(seen.part[..., None] > 0, drawn, self.mean).astype(np.float32)
+
+    def scores(self, i, one, other):
+        """(PSNR, SSIM) of two pictures over what is painted anew."""
+        size = min(512, round(2 * np.hypot(*self.window[i][:, 0])))
+        one, other = (cut(picture, self.window[i], size).astype(np.float64) for picture in (one, other))
+        inside = self.inside(i, size)
+        psnr = 20 * np.log10(255) - 10 * np.log10(np.square(one - other)[inside].mean() + 1e-9)
+        return psnr, ssim_map(one.mean(axis=2), other.mean(axis=2))[inside].mean()
+
+    def inside(self, i, size):
+        """(s, s) bool, what is painted anew."""
+        rest = Motion(np.zeros((1, len(self.person.face.space)), np.float32), 30, self.person.face.space,
+                      self.followed.motion.head_pose[i : i + 1])
+        return guide(self.person.region, self.person.camera, self.window[i], rest, size).depth > 0
+
+
+def ssim_map(one, other, *, spread=1.5):
+    """(h, w) structural similarity of two grey pictures in 0..255 (Wang et al., 2004: 11x11 Gaussian window)."""
+    bell = np.exp(-0.5 * (np.arange(-5, 6) / spread) ** 2)
+    bell /= bell.sum()
+
+    def blurred(picture):
+        for axis in (0, 1):
+            padded = np.pad(picture, [(5, 5) if k == axis else (0, 0) for k in (0, 1)], mode="edge")
+            picture = np.apply_along_axis(np.convolve, axis, padded, bell, mode="valid")
+        return picture
+
+    a, b = blurred(one), blurred(other)
+    aa, bb, ab = blurred(one * one) - a * a, blurred(other * other) - b * b, blurred(one * other) - a * b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return (2 * a * b + c1) * (2 * ab + c2) / ((a * a + b * b + c1) * (aa + bb + c2))
+
+
+def landmarks_of(pictures):
+    """(t, 478, 2), NaN where no face is found."""
+    return np.stack([np.full((478, 2), np.nan) if found is None else found[:, :2] for found in landmarks(pictures)])
+
+
+def lip_error(points, real):
+    """Mean distance of the lips' landmarks, in percent of the distance between the eyes."""
+    far = np.linalg.norm(points[:, LIPS] - real[:, LIPS], axis=2).mean(axis=1)
+    return 100 * np.nanmean(far / np.linalg.norm(real[:, EYES[0]] - real[:, EYES[1]], axis=1))
+
+
+def keep_strip(path, window, rows):
+    """Write some pictures of each row around the window beside each other."""
+    from personare.export.png import png
+
+    picked = np.linspace(0, len(window) - 1, 7).astype(int)
+    wider = window.copy()
+    wider[:, :, :2] *= 1.6
+    path.write_bytes(png(np.vstack([np.hstack([cut(row[i], wider[i], 200) for i in picked]) for row in rows])))
+
+
+if __name__ == "__main__":
+    main()
