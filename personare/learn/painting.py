@@ -59,7 +59,7 @@ class PaintingOptions:
 
     rounds: int = 40
     batch: int = 4
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.2e-3
     noise: float = 0.2
     blind: float = 0.1
     seed: int = 0
@@ -127,7 +127,7 @@ def train_painter(windows, options, *, network=None, progress=None, stopped=()):
     painter = painter.to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(painter)
     heed, half = _heed(windows), torch.cpu._is_amx_tile_supported() if options.half is None else options.half
-    optimizer = torch.optim.Adam(painter.parameters(), lr=options.learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(painter.parameters(), lr=options.learning_rate, betas=(0.9, 0.999))
     steps = max(1, len(windows) // options.batch)
     total, step, curve = steps * options.rounds, 0, []
     try:
