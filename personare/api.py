@@ -11,7 +11,7 @@ from personare.errors import InputError
 from personare.motion.layers import STILL
 from personare.motion.performance import Performance, joined
 from personare.motion.retarget import can_convert
-from personare.people import open_portrait, speak  # noqa: F401  part of the main path
+from personare.people import open_photo, open_portrait, speak  # noqa: F401  part of the main path
 from personare.spaces import ARKIT_52, unknown_name
 from personare.transfer import convert, fitted
 from personare.types import Audio, AudioStream, Face, Motion, Take

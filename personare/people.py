@@ -1,22 +1,63 @@
 """Real people: portraits by their paths, and speech to the motion of one of them."""
 
+from pathlib import Path
+
+from personare.errors import InputError
 from personare.types import Audio, Portrait
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 def open_portrait(portrait):
     """A real person to show; a Portrait is returned as it is.
 
     Args:
-        portrait: folder that `personare portrait learn` wrote.
+        portrait: folder that `personare portrait learn` wrote, or a photo, see open_photo.
 
     Raises:
-        AssetError: no portrait is there, or it is damaged.
+        AssetError: no portrait is there, or it is damaged. InputError: the photo shows no human face.
     """
     if isinstance(portrait, Portrait):
         return portrait
+    if Path(portrait).suffix.lower() in PHOTOS:
+        return open_photo(portrait)
     from personare.portraits.footage import open_footage
 
     return open_footage(portrait)
+
+
+def open_photo(path, *, face=None, model=None):
+    """A person on a photo, ready to be shown with any motion.
+
+    Args:
+        path: of a picture of any common format.
+        face: Face that is fitted to the photo and drawn inside its mouth; default the built-in head.
+        model: path of MediaPipe's face_landmarker.task; default the user's copy.
+
+    Returns:
+        PhotoPortrait; its `confidence` says how surely a human face was found, its `notes` what was done to the photo.
+
+    Raises:
+        InputError: the file is no picture, or holds no human face, or one too small.
+        AssetError, MissingExtra: MediaPipe or its model file is missing.
+    """
+    from personare.portraits.evidence import LEAST, confidence
+    from personare.portraits.photo import photo_portrait
+    from personare.portraits.picture import read_picture
+    from personare.tracking.landmarks import landmarks
+    from personare.tracking.track import anchored_face, track_picture
+
+    picture, notes = read_picture(path)
+    name = Path(path).name
+    track = track_picture(picture, face=face, model=model, source=name)
+    mirrored = landmarks([picture[:, ::-1]], model=model)[0]
+    sure = confidence(track.landmarks[0], mirrored, picture.shape[1])
+    if sure < LEAST:
+        raise InputError(name, expected="a human face", got="something else, or a face too blurred to tell "
+                         f"(confidence {sure:.2f}, {LEAST} is asked)", remedy="take a sharper photo, from the front")
+    head = anchored_face(face, model)
+    return photo_portrait(picture, track, (head.corners, head.weights, head.index), confidence=sure,
+                          notes=(*notes, *track.notes))
 
 
 def speak(audio, portrait, *, model="vox", articulation=1.0, progress=None):

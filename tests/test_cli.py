@@ -244,3 +244,27 @@ def test_a_live_run_measures_itself(short, tmp_path):
     table = run(*words, cwd=tmp_path).stdout.splitlines()
     assert table[0].split() == ["ms", "p50", "p95", "p99", "max"]
     assert {len(line) for line in table[:8]} == {len(table[0])}
+
+
+def test_a_photo_talks(short, tmp_path, shared):
+    pytest.importorskip("mediapipe")
+    model = {"PERSONARE_FACE_LANDMARKER": str(shared / "data/face_landmarker/face_landmarker.task")}
+    stills = shared / "data/portraits"
+
+    def animate(output, photo):
+        command = [sys.executable, "-m", "personare", "animate", short, "-o", output, "--photo", stills / photo]
+        return subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True,
+                              env=os.environ | model)
+
+    done = animate("me.mp4", "macron.png")
+    assert done.returncode == 0, done.stderr
+    import av
+
+    with av.open(str(tmp_path / "me.mp4")) as file:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert (len(pictures), pictures[0].shape) == (15, (512, 512, 3))
+    for name, message in (("falsepositive_dog_s31.jpg", "a human face"), ("noface_cat_s41.jpg", "none that is found")):
+        done = animate("no.mp4", name)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert not (tmp_path / "no.mp4").exists()

@@ -19,6 +19,7 @@ from personare.cli.options import (
     JsonProgress,
     Model,
     Output,
+    Photo,
     PortraitPath,
     Quiet,
     Seed,
@@ -29,7 +30,7 @@ from personare.cli.options import (
     parse_size,
     plan_outputs,
 )
-from personare.errors import PersonareError
+from personare.errors import InputError, PersonareError
 from personare.progress import Mode, Report
 
 
@@ -39,6 +40,7 @@ def animate(
     output: Output = None,
     format: Format = "",
     face: FaceName = "sona",
+    photo: Photo = None,
     portrait: PortraitPath = None,
     model: Model = "vox",
     fps: Fps = 30.0,
@@ -65,14 +67,17 @@ def animate(
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
+    if photo is not None and portrait is not None:
+        raise InputError("--photo", expected="a photo or a portrait", got="both", remedy="leave one out")
     person = None if portrait is None else open_portrait(portrait)
+    shown = None if photo is None else _on_photo(photo, face, report)
     for sound, paths in zip(sounds, targets, strict=True):
         try:
             if person is not None:
                 _speak_one(sound, paths, report, person, model=model, articulation=articulation)
                 continue
-            _animate_one(sound, paths, report, face=face, size=pixels, model=model, fps=fps, layers=layers,
-                         emotion=feeling, articulation=articulation, style=style)
+            _animate_one(sound, paths, report, face=face, shown=shown, size=pixels, model=model, fps=fps,
+                         layers=layers, emotion=feeling, articulation=articulation, style=style)
         except PersonareError as error:
             report.error(sound, error)
             failed += 1
@@ -81,17 +86,28 @@ def animate(
         raise typer.Exit(1)
 
 
-def _animate_one(sound, paths, report, *, face, size, **options):
+def _on_photo(photo, face, report):
+    """The person on a photo; what a user should know about it is told."""
+    from personare.api import open_face, open_photo
+
+    person = open_photo(photo, face=open_face(face))
+    for note in person.notes:
+        report.warning(note)
+    return person
+
+
+def _animate_one(sound, paths, report, *, face, shown, size, **options):
     from personare import api
     from personare.store import ensure_folder
 
     with report.file(sound):
         for path in paths.values():
             ensure_folder(path.parent)
-        face, audio = api.open_face(face), api.open_stream(sound)
+        face = api.open_face(face) if shown is None else shown.face
+        audio = api.open_stream(sound)
         motion = api.animate(audio, **options, progress=report.stage("listen"))
         for format, path in paths.items():
-            api.save(motion, path, audio=audio, face=face, format=format, size=size,
+            api.save(motion, path, audio=audio, face=face, portrait=shown, format=format, size=size,
                      progress=report.stage(f"write {format}"))
         report.wrote(paths.values())
 

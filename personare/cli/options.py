@@ -17,6 +17,9 @@ Output = Annotated[str | None, typer.Option(
     "no suffix. Default: here, named as the sound.")]
 FaceName = Annotated[str, typer.Option("--face", help="Name of a face; see `personare list faces`.")]
 Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size: 512, or 720x1280.")]
+Photo = Annotated[Path | None, typer.Option(
+    "--photo", metavar="PATH", help="A picture of a person: the video shows them speaking, at the picture's own size; "
+    "--face says what is fitted to it.")]
 PortraitPath = Annotated[Path | None, typer.Option(
     "--portrait", metavar="PATH", help="A portrait that `personare portrait learn` wrote: the video shows this person, "
     "at the footage's own size and frame rate, with its head and eyes.")]

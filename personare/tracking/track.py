@@ -37,7 +37,7 @@ def track(path, *, face=None, model=None, focal_px=None, progress=None):
         InputError: no video, or no face in it that is large enough. AssetError: the landmarker's model is missing.
         MissingExtra: mediapipe is not installed.
     """
-    head = _anchored(face, model)
+    head = anchored_face(face, model)
     found = detect(path, model=model, progress=progress and (lambda done, total: progress(
         done, None if total is None else total * 5 // 4)))
     count = len(found.points)
@@ -59,7 +59,7 @@ def track_picture(picture, *, face=None, model=None, focal_px=None, source="phot
     Raises:
         InputError: no face, or one that is too small; otherwise as track.
     """
-    head = _anchored(face, model)
+    head = anchored_face(face, model)
     points = landmarks([picture], model=model)[0]
     if points is None:
         raise InputError(source, expected="a face that looks towards the camera", got="none that is found",
@@ -129,7 +129,7 @@ def _evenly(motion, times_s, even):
     return replace(motion, values=values, head_pose=pose)
 
 
-def _anchored(face, model):
+def anchored_face(face, model):
     """Anchored of a face; the last few are kept, for looking at a face takes seconds."""
     face = load("faces", "sona")() if face is None else face
     key = (face.name, len(face.neutral()), face.neutral().tobytes()[:4096], str(model or ""))

@@ -1,0 +1,160 @@
+"""What each vertex of a person's mesh shows of their photo: where it looks, how much of it is drawn, what is hidden."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from personare.portraits.eyes import polygon_depth
+from personare.portraits.parts import INSIDE
+from personare.portraits.points import EYES, OVAL
+from personare.types import Surface
+
+# Longer side of the picture on which depth is looked up.
+_DEPTH_PX = 384
+# A vertex hides behind what is nearer by more than this.
+_BEHIND_M = 0.006
+# The face fades into its surroundings between these depths inside its oval, as shares of its width, and where it turns
+# away from the viewer between these cosines; what lies deeper inside than the third is drawn whichever way it turns.
+_FADE_SHARE, _FACING, _CORE_SHARE = (0.015, 0.10), (0.30, 0.60), (0.12, 0.17)
+# A face reaches so far from its nearest point, and its border stands no farther behind what is beside it.
+_FACE_M, _APART_M = 0.13, 0.030
+_RELAXATIONS = 200
+# Rings of triangles from the hollow of the mouth to the edge of a lip.
+_LIP_RINGS = 5
+# Skin within so many widths of an eye is its lids.
+_LIDS_REACH = 1.2
+# How dark the inner side of the lips is where no light comes in.
+_LIPS_DARK = 0.35
+
+
+def hidden_of(face, vertices, camera, kind):
+    """(v,) bool, vertices that the photo does not show because something is in front of them."""
+    from personare.portraits.pixels import nearest
+    from personare.rendering.raster import project
+
+    scale = max(1.0, max(camera.size) / _DEPTH_PX)
+    w, h = (int(np.ceil(side / scale)) for side in camera.size)
+    lens = np.array([camera.focal_px / scale, *(np.array(camera.center_px) / scale), camera.near_m, camera.far_m])
+    points, screen = np.empty((len(vertices), 3), np.float32), np.zeros((len(vertices), 2), np.int32)
+    nearness, map_ = np.empty(len(vertices), np.float32), np.zeros((h, w), np.float32)
+    matrix = np.array(camera.camera_from_world, np.float64)
+    project(np.ascontiguousarray(vertices, np.float32), matrix, lens, points, screen, nearness)
+    solid = np.ascontiguousarray(face.surface.triangles[kind != 3])
+    nearest(screen, nearness, solid, np.zeros(len(solid), bool), map_)
+    with np.errstate(divide="ignore"):
+        depth = np.where(map_ > 0, 1 / map_, np.inf)
+    x = np.clip(screen[:, 0] // 256, 0, w - 1)
+    y = np.clip(screen[:, 1] // 256, 0, h - 1)
+    # The farthest of the neighbours, so that slopes do not count as hiding themselves.
+    padded = np.pad(np.where(np.isfinite(depth), depth, 0), 1)
+    widest = np.max([padded[i:i + h, j:j + w] for i in range(3) for j in range(3)], axis=0)
+    return -points[:, 2] > widest[y, x] + _BEHIND_M
+
+
+def fade_of(person, vertices, pixels, hidden, kind):
+    """(v,) float32 how much of each vertex is drawn: 1 on the face, 0 beyond its oval and where it turns away."""
+    oval = person.landmarks[list(OVAL)]
+    width = np.ptp(oval[:, 0])
+    inward = polygon_depth(pixels[:, :2], oval)
+    surface = person.face.surface
+    corners = vertices[surface.triangles].astype(np.float64)
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros((len(vertices), 3))
+    for corner in surface.triangles.T:
+        np.add.at(normals, surface.weld[corner], across)
+    normals = normals[surface.weld]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    matrix = person.camera.camera_from_world
+    towards = -(vertices @ matrix[:3, :3].T + matrix[:3, 3])
+    facing = ((normals @ matrix[:3, :3].T) * towards).sum(axis=1) / np.linalg.norm(towards, axis=1)
+    fade = ~hidden * _between(inward / width, *_FADE_SHARE) * _between(facing, *_FACING)
+    # Inside the oval what turns away is nose, lids and lips: they are drawn all the same.
+    core = _between(inward / width, *_CORE_SHARE)
+    in_front = np.linalg.norm(vertices - vertices[pixels[:, 2].argmin()], axis=1) < _FACE_M
+    fade = np.maximum(fade, core * in_front)
+    fade[_apart(pixels, fade)] = 0
+    fade[np.unique(surface.triangles[kind == 3])] = 0
+    fade[np.unique(surface.triangles[(kind == 1) | (kind == 2)])] = 1
+    return fade[surface.weld].astype(np.float32)
+
+
+def _apart(pixels, fade):
+    """Vertices of the fading border that stand far behind the face beside them: ears and neck move with the rest."""
+    border, within = np.flatnonzero((fade > 0) & (fade < 0.9)), np.flatnonzero(fade >= 0.9)
+    if not len(within):
+        return border[:0]
+    beside = np.concatenate([within[((pixels[part, None, :2] - pixels[None, within, :2]) ** 2).sum(2).argmin(1)]
+                             for part in np.array_split(border, max(1, len(border) // 256))])
+    return border[pixels[border, 2] > pixels[beside, 2] + _APART_M]
+
+
+def _between(value, low, high):
+    """0 below low .. 1 above high, smooth."""
+    share = np.clip((value - low) / (high - low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def drawn_of(surface, kind, fade):
+    """The Surface of what is drawn; all that the photo itself colours is of the material skin, or eye."""
+    names = [material.name for material in surface.materials]
+    keep = (kind < 3) & (fade[surface.triangles].max(axis=1) > 0)
+    slots = np.where(kind == 0, names.index("skin"), surface.triangle_material)
+    # Highlights on single teeth are smaller than the pixels of most photos, and would sparkle.
+    materials = tuple(replace(material, texture=None, relief=0.0) if material.name in ("skin", "eye")
+                      else replace(material, roughness=max(material.roughness, 0.45), relief=0.0)
+                      for material in surface.materials)
+    return Surface(surface.triangles[keep], surface.uv, surface.color, surface.occlusion, materials, slots[keep],
+                   surface.weld)
+
+
+def kinds_of_materials(surface):
+    """(m,) uint8 SKIN, EYE or INSIDE of each material of _drawn."""
+    return np.array([1 if material.name == "eye" else 2 if material.name in INSIDE else 0
+                     for material in surface.materials], np.uint8)
+
+
+def looks_of(person, pixels, hidden, fade, skin, kind):
+    """(v, LOOKS) float32 of pixels.draw_face."""
+    from personare.portraits.pixels import FADE, LID, LOOKS, SEEN, SHADE, SOURCE_D, SOURCE_X, SOURCE_Y
+
+    surface = person.face.surface
+    looks = np.zeros((len(pixels), LOOKS), np.float32)
+    places = _pulled_out(surface, pixels[:, :2].copy(), hidden & skin, skin, kind)
+    looks[:, SOURCE_X], looks[:, SOURCE_Y] = places.T * pixels[:, 2]
+    looks[:, SOURCE_D] = pixels[:, 2]
+    looks[:, FADE] = fade
+    # Light that reaches what the photo does not show: the inner side of the lips lies in the dark of the mouth.
+    light = _LIPS_DARK + (1 - _LIPS_DARK) * surface.occlusion
+    looks[:, SHADE] = np.where(hidden & _inner_lips(surface, kind), light, 1)
+    looks[:, SEEN] = ~hidden
+    for side, sign in (("Left", 1), ("Right", -1)):
+        near = np.linalg.norm(pixels[:, :2] - person.landmarks[list(EYES[side])].mean(axis=0), axis=1)
+        width = np.linalg.norm(person.landmarks[EYES[side][0]] - person.landmarks[EYES[side][8]])
+        looks[near < _LIDS_REACH * width, LID] = sign
+    return looks
+
+
+def _inner_lips(surface, kind):
+    """(v,) bool, the skin that goes on from the hollow of the mouth to the edges of the lips."""
+    weld = surface.weld
+    skin = weld[surface.triangles[kind == 0]]
+    reached = np.zeros(len(weld), bool)
+    reached[weld[surface.triangles[kind == 2]]] = True
+    for _ in range(_LIP_RINGS):
+        reached[skin[reached[skin].any(axis=1)]] = True
+    return reached[weld]
+
+
+def _pulled_out(surface, places, free, skin, kind):
+    """Pixels of hidden vertices of the skin, drawn from those of their neighbours that are seen."""
+    weld, triangles = surface.weld, surface.weld[surface.triangles[kind == 0]]
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    edges = edges[free[edges].any(axis=1)]
+    a, b = np.concatenate([edges, edges[:, ::-1]]).T
+    count = np.maximum(np.bincount(a, minlength=len(places)), 1)[:, None]
+    loose = free & (np.bincount(a, minlength=len(places)) > 0)
+    for _ in range(_RELAXATIONS):
+        total = np.stack([np.bincount(a, places[b, k], len(places)) for k in (0, 1)], 1)
+        places[loose] = (total / count)[loose]
+    return places[weld]
