@@ -14,6 +14,7 @@ from personare.cli import (  # noqa: F401  each adds commands to the app
     listing,
     live,
     portrait,
+    portrait_train,
     serve,
     track,
 )

@@ -1,5 +1,6 @@
 """`personare convert`: takes and faces into other formats, spaces and faces."""
 
+import zipfile
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,8 @@ from personare.progress import Mode, Report
 def convert(
     source: Annotated[list[str], typer.Argument(help="A take: file or folder of any format that can be read. Or a face "
                                                 "to turn into one file: its path, with its kind before it where files "
-                                                "alone do not tell. Or a released checkpoint (.pth, .safetensors, .pb) "
-                                                "to make a bundle of, with what belongs to it.")],
+                                                "alone do not tell. Or released checkpoints (.pth, .pkl, .safetensors, "
+                                                ".pb) to make a bundle of, with what belongs to them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Columns of the result, such as arkit-52, oculus-15, "
                                     "vrm1; see docs/spaces.md. Default: those of the take, or of --face.")] = "",
@@ -33,7 +34,7 @@ def convert(
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
 
-    if (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb")
+    if (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb") or _is_archive(source[0])
             or (len(source) == 1 and (Path(source[0]) / "config.json").is_file())):
         _convert_checkpoints(source, output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
         return
@@ -57,6 +58,11 @@ def convert(
             api.save(motion, output, audio=sound, face=face, format=format, size=pixels,
                      progress=report.stage(f"write {format}"))
         report.wrote([output])
+
+
+def _is_archive(path):
+    """Whether a .pkl is weights, as torch.save writes them, and not an old face model."""
+    return Path(path).suffix.lower() == ".pkl" and zipfile.is_zipfile(path)
 
 
 def _convert_checkpoints(paths, folder, report):

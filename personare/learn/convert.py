@@ -3,6 +3,7 @@
 import io
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 
 from personare.errors import InputError
 from personare.learn.convert_deep3d import deep3d_bundle
+from personare.learn.convert_portraits import NEURAL, convert_portrait, portrait_part
 from personare.learn.convert_stylist import convert_stylist, is_stylist
 from personare.learn.export import OPSET
 from personare.learn.nets.deep3d import is_deep3d
@@ -31,7 +33,8 @@ def convert_checkpoints(paths, folder):
     Args:
         paths: list with a checkpoint as convert_checkpoint takes it; or style_avatar's: one or two checkpoints, and
             if wanted its codes (.npy) and its two files of what is usual (.pkl), see convert_stylist; or
-            Deep3DFaceRecon_pytorch's epoch_20.pth with its similarity_Lm3D_all.mat.
+            Deep3DFaceRecon_pytorch's epoch_20.pth with its similarity_Lm3D_all.mat; or the networks of a portrait, see
+            convert_portraits.
         folder: where to.
 
     Returns:
@@ -40,8 +43,14 @@ def convert_checkpoints(paths, folder):
     Raises:
         InputError: missing, damaged, or of another network.
     """
-    checkpoints = [path for path in paths if Path(path).suffix.lower() in SUFFIXES[:2]]
+    checkpoints = [path for path in paths if Path(path).suffix.lower() in SUFFIXES[:2] or is_zipped_pickle(path)]
     first = read_tensors(checkpoints[0]) if checkpoints else {}
+    if first and portrait_part(bare(first)):
+        if len(checkpoints) < len(paths):
+            raise InputError("files", expected="the networks of a portrait alone",
+                             got=", ".join(Path(path).name for path in paths), remedy="leave the others out")
+        networks = [bare(first), *(bare(read_tensors(path)) for path in checkpoints[1:])]
+        return convert_portrait(networks, folder, source=", ".join(Path(path).name for path in checkpoints))
     if not is_stylist(first):
         standard = [path for path in paths if Path(path).suffix.lower() == ".mat"]
         if is_deep3d(first) and len(checkpoints) == len(standard) == 1 and len(paths) == 2:
@@ -56,6 +65,16 @@ def convert_checkpoints(paths, folder):
                          got=", ".join(Path(path).name for path in paths), remedy="leave the others out")
     return convert_stylist([first, *map(read_tensors, checkpoints[1:])], folder, usual=usual,
                            codes=codes[0] if codes else None, source=Path(checkpoints[0]).name)
+
+
+def bare(tensors):
+    """A dict of tensors without the prefix that training on several devices leaves."""
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def is_zipped_pickle(path):
+    """Whether a .pkl is what torch.save writes, an archive; old face models are bare pickles."""
+    return Path(path).suffix.lower() == ".pkl" and zipfile.is_zipfile(path)
 
 
 def convert_checkpoint(path, folder):
@@ -82,7 +101,7 @@ def convert_checkpoint(path, folder):
         from personare.learn.convert_facegood import convert_graph
 
         return convert_graph(path, folder)
-    tensors = {name.removeprefix("module."): value for name, value in read_tensors(path).items()}
+    tensors = bare(read_tensors(path))
     if "audio_eocder_fc.0.weight" in tensors:
         from personare.learn.convert_speech import atnet_bundle
 
@@ -119,6 +138,8 @@ def read_tensors(path):
         raise InputError(path, expected="weights, as .safetensors or as .pth of torch",
                          got=" ".join(str(error).split())[:120] or type(error).__name__,
                          remedy="check the path, or get it again from its owners") from error
+    if isinstance(found, torch.Tensor):
+        return {NEURAL: found}
     if not isinstance(found, dict):
         raise InputError(path, expected="a dict of weights", got=type(found).__name__, remedy="give a state dict")
     if isinstance(found.get("net_recon"), dict):

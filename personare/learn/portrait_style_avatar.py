@@ -115,9 +115,12 @@ class RenderTask(tasks.Task):
 
     def graphs(self, networks):
         """Texture pictures to a neural texture; that, uv and background to a face."""
-        return {TEXTURE_GRAPH: (networks["encoder"], {"texture": torch.zeros(1, 3 * self.options.textures, 64, 64)},
-                                "neural"),
-                DRAW_GRAPH: (Drawing(networks["generator"]), drawing_inputs(self.options.features), "made")}
+        graphs = {TEXTURE_GRAPH: (networks["encoder"], {"texture": torch.zeros(1, 3 * self.options.textures, 64, 64)},
+                                  "neural"),
+                  DRAW_GRAPH: (Drawing(networks["generator"]), drawing_inputs(self.options.features), "made")}
+        if "blender" in networks:
+            graphs[BLEND_GRAPH] = Blending(networks["blender"]), blending_inputs(), "made"
+        return graphs
 
     def compared(self, made, batch):
         """Faces."""

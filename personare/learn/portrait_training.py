@@ -19,6 +19,8 @@ from personare.learn.recipes import options_of
 from personare.store import CARD, Bundle, atomic_path, ensure_folder
 
 CHECKPOINT = "last.pt"
+# Seconds after which a checkpoint is written though few steps were done.
+SAVE_S = 300
 _BETAS = (0.5, 0.999)
 
 
@@ -31,7 +33,7 @@ class PortraitTraining:
         batch_size: items in a batch.
         learning_rate: at first.
         minutes: stop after so long; 0 for no limit.
-        save_every: steps between checkpoints.
+        save_every: steps between checkpoints; there is one every five minutes besides.
         device: of torch, "cpu" or "cuda".
         threads: of torch on the processor.
         seed: of weights and items.
@@ -136,8 +138,11 @@ class Run:
             progress, tell: see learn_portrait.
         """
         begin, part = time.monotonic(), max(1, self.steps // 100)
+        saved = begin
         while self.step < self.steps:
             if self.training.minutes and time.monotonic() - begin > 60 * self.training.minutes:
+                if checkpoint:
+                    self.save(checkpoint)
                 break
             self._since.append(self._learned(self._batch()))
             self.step += 1
@@ -148,8 +153,10 @@ class Run:
                 self._since.clear()
                 if tell:
                     tell(self.step, loss, error)
-            if checkpoint and (self.step % self.training.save_every == 0 or self.step == self.steps):
+            late = time.monotonic() - saved > SAVE_S
+            if checkpoint and (late or self.step % self.training.save_every == 0 or self.step == self.steps):
                 self.save(checkpoint)
+                saved = time.monotonic()
             if progress:
                 progress(self.step, self.steps)
         self.networks.eval()

@@ -40,7 +40,7 @@ def guide(region, camera, window, motion, size):
     points = camera.project(face.mesh(motion).vertices[0, region.vertices])
     points[:, :2] = (to_window(window, points[:, :2]) + 1) * (size / 2)
     number, uv = np.empty((size, size), np.int32), np.empty((size, size, 2), np.float32)
-    _kernel()(np.ascontiguousarray(points), region.triangles, region.corner_uv, region.two_sided, number, uv,
+    kernel()(np.ascontiguousarray(points), region.triangles, region.corner_uv, region.two_sided, number, uv,
               np.empty((size, size)))
     part = np.where(number >= 0, region.part[number] + 1, 0).astype(np.uint8)
     return Guide(uv, part, depth_inside(hull(to_window(window, _outline(region, camera, motion))), size))
@@ -55,7 +55,7 @@ def _outline(region, camera, motion):
     return camera.project(points)[:, :2]
 
 
-def _kernel():
+def kernel():
     """map_uv, compiled, or its NumPy twin where numba cannot be imported."""
     try:
         from personare.rendering.uvmap import map_uv

@@ -20,6 +20,8 @@ from personare.learn.nets.puppetry import SLOPE, WIDE_SLOPE
 
 # Kernels that a frame makes: features to features over 4 x 4 texels.
 KERNEL = 4
+# Rows of sound that a frame hears, as released.
+WINDOW = 16
 KINDS = ("static", "audio", "expression")
 _WIDTHS = (32, 32, 64, 64)
 
@@ -58,7 +60,7 @@ class NeuralTexture(nn.Module):
         InputError: an unknown kind, or a window that halving does not bring to 1.
     """
 
-    def __init__(self, kind="static", *, features=16, size=256, columns=None, window=16, align_corners=True):
+    def __init__(self, kind="static", *, features=16, size=256, columns=None, window=WINDOW, align_corners=True):
         super().__init__()
         if kind not in KINDS:
             raise InputError("kind", expected=f"one of {', '.join(KINDS)}", got=repr(kind), remedy="use one")

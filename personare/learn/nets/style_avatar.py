@@ -22,7 +22,7 @@ SLOPE = 0.2
 TEXTURES = 3
 FEATURES = 16
 # The lower quarter of a picture: there the background shrinks by nine pixels, so that chin and neck are painted anew.
-LOWER_SHARE, SHRUNK_PX = 0.75, 9
+UPPER_QUARTERS, SHRUNK_PX = 3, 9
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def shrunk_background(background):
     Returns:
         (b, 1, h, w) float32.
     """
-    first = int(LOWER_SHARE * background.shape[2])
+    first = background.shape[2] * UPPER_QUARTERS // 4
     size = 2 * SHRUNK_PX + 1
     lower = -functional.max_pool2d(-background[:, :, first:], size, 1, SHRUNK_PX)
     return torch.cat([background[:, :, :first], lower], 2)
