@@ -127,3 +127,46 @@ def test_codes_are_the_directions_in_which_the_mesh_moves_most(filmed):
     moves = spread.reshape(len(codes), -1) - spread.reshape(len(codes), -1).mean(axis=0)
     explained = moves - codes @ np.linalg.lstsq(codes, moves, rcond=None)[0]
     assert np.square(explained).sum() < 0.05 * np.square(moves).sum()
+
+
+def test_two_commands_make_a_person_speak(filmed, tmp_path, monkeypatch, capsys):
+    import av
+
+    from personare.api import save
+    from personare.cli import app
+
+    track, _, sound = filmed
+    short = track.motion.frames(0, 66)
+    video = save(short, tmp_path / "film.mp4", audio=Audio(sound.samples[: 88000], sound.rate_hz), size=(128, 144))
+    followed = Track(track.face, short, track.camera, track.times_s[:66], track.landmarks[:66], track.seen[:66],
+                     str(video), notes=("0:01.00 somebody passed",))
+    monkeypatch.setattr("personare.tracking.track.track", lambda path, **_: followed)
+    out, spoken = tmp_path / "her.portrait", tmp_path / "out.mp4"
+    app(["portrait", "learn", str(video), "-o", str(out), "--size", "64", "--rounds", "1"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert "somebody passed" in said.err
+    assert str(out) in said.out
+    assert open_footage(out).options.heard
+    app(["animate", str(video), "--portrait", str(out), "-o", str(spoken)], standalone_mode=False)
+    with av.open(str(spoken)) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (128, 144)
+        assert container.streams.video[0].average_rate == 12
+        assert container.streams.audio
+        assert sum(1 for _ in container.decode(video=0)) == 66
+
+
+def test_footage_without_sound_says_so(filmed, tmp_path, monkeypatch):
+    from personare.api import save
+    from personare.learn.portraits import learn_from_footage
+
+    track, _, _ = filmed
+    short = track.motion.frames(0, 62)
+    video = save(short, tmp_path / "mute.mp4", size=(128, 144))
+    followed = Track(track.face, short, track.camera, track.times_s[:62], track.landmarks[:62], track.seen[:62])
+    monkeypatch.setattr("personare.tracking.track.track", lambda path, **_: followed)
+    _, notes = learn_from_footage(video, tmp_path / "mute.portrait", options=PortraitOptions(
+        size=64, painting=PaintingOptions(rounds=1)))
+    assert "mute.mp4 has no sound" in notes[0]
+    person = open_footage(tmp_path / "mute.portrait")
+    assert not person.options.heard
+    assert np.ptp(speak(filmed[2], person).column("jawOpen")) > 0.05
