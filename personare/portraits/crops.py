@@ -17,7 +17,7 @@ def grid(size):
 
 def to_window(window, points):
     """(n, 2) float64 pixels of a picture in p and q of a window."""
-    return np.linalg.solve(window[:, :2], (points - window[:, 2]).T).T
+    return (points - window[:, 2]) @ np.linalg.inv(window[:, :2]).T
 
 
 def cut(picture, window, size):
@@ -45,10 +45,11 @@ def bilinear(picture, x, y):
     h, w = picture.shape[:2]
     x, y = np.clip(x - 0.5, 0, w - 1), np.clip(y - 0.5, 0, h - 1)
     left, top = np.minimum(x.astype(np.int32), max(w - 2, 0)), np.minimum(y.astype(np.int32), max(h - 2, 0))
-    right, below = np.minimum(left + 1, w - 1), np.minimum(top + 1, h - 1)
     x, y = (x - left).astype(np.float32)[..., None], (y - top).astype(np.float32)[..., None]
-    above = picture[top, left] * (1 - x) + picture[top, right] * x
-    return above * (1 - y) + (picture[below, left] * (1 - x) + picture[below, right] * x) * y
+    flat, at = picture.reshape(h * w, -1), top * w + left
+    right, below = int(w > 1), w if h > 1 else 0
+    above = flat.take(at, 0) * (1 - x) + flat.take(at + right, 0) * x
+    return above * (1 - y) + (flat.take(at + below, 0) * (1 - x) + flat.take(at + below + right, 0) * x) * y
 
 
 def depth_inside(outline, size):
@@ -87,11 +88,16 @@ def put(picture, window, painted, cover):
         (h, w, 3) uint8, a new array.
     """
     h, w = picture.shape[:2]
-    size = len(painted)
-    corners = np.array([(-1, -1), (1, -1), (-1, 1), (1, 1)]) @ window[:, :2].T + window[:, 2]
+    size, result = len(painted), picture.copy()
+    rows, columns = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
+    if not len(rows):
+        return result
+    # A pixel more on every side, for the edge is interpolated.
+    (top, below), (left, right) = (((line[0] - 1) * 2 / size - 1, (line[-1] + 2) * 2 / size - 1)
+                                   for line in (rows, columns))
+    corners = np.array([(left, top), (right, top), (left, below), (right, below)]) @ window[:, :2].T + window[:, 2]
     (x0, y0), (x1, y1) = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int)
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, w), min(y1, h)
-    result = picture.copy()
     if x0 >= x1 or y0 >= y1:
         return result
     x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)

@@ -11,6 +11,11 @@ from personare.portraits.region import hull
 from personare.rendering.uvmap_ref import map_uv_ref
 
 
+# Of an outline, the farthest points in so many directions are as good as all of them.
+_ANGLES = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+_DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+
+
 @dataclass(frozen=True, eq=False)
 class Guide:
     """Of one frame.
@@ -47,12 +52,13 @@ def guide(region, camera, window, motion, size):
 
 
 def _outline(region, camera, motion):
-    """(n, 2) pixels of the painted area's vertices, jaw closed and open, as the head is turned."""
+    """(n, 2) pixels of the outermost painted vertices, jaw closed and open, as the head is turned."""
     points, pivot = region.outline.astype(np.float64), region.face.head_pivot.astype(np.float64)
     if motion.head_pose is not None:
         pose = motion.head_pose[0].astype(np.float64)
         points = (points - pivot) @ pose[:3, :3].T + pivot + pose[:3, 3]
-    return camera.project(points)[:, :2]
+    seen = camera.project(points)[:, :2]
+    return seen[np.unique((seen @ _DIRECTIONS).argmax(axis=0))]
 
 
 def kernel():
