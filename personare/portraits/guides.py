@@ -10,7 +10,6 @@ from personare.portraits.crops import depth_inside, to_window
 from personare.portraits.region import hull
 from personare.rendering.uvmap_ref import map_uv_ref
 
-
 # Of an outline, the farthest points in so many directions are as good as all of them.
 _ANGLES = np.linspace(0, 2 * np.pi, 72, endpoint=False)
 _DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
