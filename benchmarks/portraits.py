@@ -98,7 +98,7 @@ class Compared:
         self.person, self.followed, self.pictures = person, followed, pictures
         _, material = prepare(followed, options)
         seen = read_windows(pictures[:first], material)
-        self.codes, self.size = seen.code, material.size
+        self.codes, self.size, self.every = seen.code, material.size, material.every
         self.texture = mean_texture(seen, material.size).permute(1, 2, 0).numpy()
         self.mean = mean_window(seen).permute(1, 2, 0).numpy()
         self.window = windows(person.region, person.camera, followed.motion.head_pose)
@@ -129,7 +129,7 @@ class Compared:
     def rivals(self, i, row):
         """Windows of the three baselines, (s, s, 3) float32."""
         code = self.person.shot.codes(row[None, self.person.region.indices])
-        nearest = int(np.square(self.codes - code).sum(axis=1).argmin())
+        nearest = self.every * int(np.square(self.codes - code).sum(axis=1).argmin())
         yield cut(self.pictures[nearest], self.window[nearest], self.size).astype(np.float32) / 255
         yield self.mean
         seen = self.seen(i, row)

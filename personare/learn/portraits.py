@@ -25,6 +25,8 @@ from personare.types import Motion
 
 # Shots below this teach neither a voice nor a mouth.
 LEAST_S = 5.0
+# Longer takes are cut, so that a portrait stays small; of more windows than that an even choice is painted.
+MOST_S, MOST_WINDOWS = 120.0, 1200
 CODE = 12
 # Directions of the expression that move less than this share of the first one count less, so that noise stays small.
 _FLOOR = 0.1
@@ -72,6 +74,11 @@ class Material:
     basis: np.ndarray
 
     @property
+    def every(self):
+        """Of so many windows one is painted."""
+        return max(1, -(-len(self.track) // MOST_WINDOWS))
+
+    @property
     def mouth(self):
         """Motion of the columns that move the mouth."""
         region, motion = self.region, self.track.motion
@@ -106,6 +113,7 @@ def longest_shot(track):
 def prepare(track, options):
     """Material of a track's longest shot."""
     start, stop = longest_shot(track)
+    stop = min(stop, start + round(MOST_S * track.motion.fps))
     if options.until_s is not None:
         stop = max(start, min(stop, round(options.until_s * track.motion.fps)))
     light = None if track.light is None else track.light[start:stop]
@@ -140,7 +148,7 @@ def expression_basis(region, motion, *, numbers=CODE):
 
 
 def read_windows(pictures, material, *, motion=None, reel=None, progress=None):
-    """Windows to train on, with the tracked expression or another.
+    """Windows to train on, one of material.every, with the tracked expression or another.
 
     Args:
         pictures: iterable of (h, w, 3) uint8, those of the shot.
@@ -150,19 +158,23 @@ def read_windows(pictures, material, *, motion=None, reel=None, progress=None):
         progress: called with (pictures done, pictures in all).
     """
     motion, edge = motion or material.track.motion, material.size + 2 * MARGIN
-    t, camera = len(motion), material.track.camera
+    t, camera, every = len(motion), material.track.camera, material.every
+    n = -(-t // every)
     wider = material.window.copy()
     wider[:, :, :2] *= edge / material.size
-    found = Windows(np.zeros((t, edge, edge, 3), np.uint8), np.zeros((t, edge, edge, 2), np.float16),
-                    np.zeros((t, edge, edge), np.uint8), np.zeros((t, edge, edge), np.float16),
-                    ((motion.values[:, material.region.indices] - material.mean) @ material.basis).astype(np.float32))
+    code = (motion.values[::every, material.region.indices] - material.mean) @ material.basis
+    found = Windows(np.zeros((n, edge, edge, 3), np.uint8), np.zeros((n, edge, edge, 2), np.float16),
+                    np.zeros((n, edge, edge), np.uint8), np.zeros((n, edge, edge), np.float16),
+                    code.astype(np.float32))
     for i, picture in zip(range(t), pictures, strict=False):
         if reel is not None:
             reel.push(picture)
-        seen = guide(material.region, camera, wider[i], motion.frames(i, i + 1), edge)
-        found.pictures[i] = cut(picture, wider[i], edge)
-        # Depth is told in widths of the window that is painted, not of the wider one.
-        found.uv[i], found.part[i], found.depth[i] = seen.uv, seen.part, seen.depth * (edge / material.size)
+        k, left_out = divmod(i, every)
+        if not left_out:
+            seen = guide(material.region, camera, wider[i], motion.frames(i, i + 1), edge)
+            found.pictures[k] = cut(picture, wider[i], edge)
+            # Depth is told in widths of the window that is painted, not of the wider one.
+            found.uv[k], found.part[k], found.depth[k] = seen.uv, seen.part, seen.depth * (edge / material.size)
         if progress:
             progress(i + 1, t)
     return found

@@ -9,7 +9,14 @@ from personare.api import animate, load, open_face
 from personare.errors import InputError, OutputError
 from personare.faces.linear import weights_of
 from personare.learn.painting import PaintingOptions
-from personare.learn.portraits import PortraitOptions, expression_basis, learn_portrait, longest_shot
+from personare.learn.portraits import (
+    PortraitOptions,
+    expression_basis,
+    learn_portrait,
+    longest_shot,
+    prepare,
+    read_windows,
+)
 from personare.people import speak
 from personare.portraits.footage import open_footage
 from personare.portraits.region import find_region
@@ -170,3 +177,17 @@ def test_footage_without_sound_says_so(filmed, tmp_path, monkeypatch):
     person = open_footage(tmp_path / "mute.portrait")
     assert not person.options.heard
     assert np.ptp(speak(filmed[2], person).column("jawOpen")) > 0.05
+
+
+def test_of_a_long_take_an_even_choice_is_painted(filmed, monkeypatch):
+    track, pictures, _ = filmed
+    _, material = prepare(track, PortraitOptions(size=64))
+    whole = read_windows(pictures, material)
+    monkeypatch.setattr("personare.learn.portraits.MOST_WINDOWS", 40)
+    some = read_windows(pictures, material)
+    assert len(whole) == len(track)
+    assert len(some) == 36
+    for name in ("pictures", "uv", "part", "depth", "code"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(whole, name)[::3])
+    monkeypatch.setattr("personare.learn.portraits.MOST_S", 6.0)
+    assert len(prepare(track, PortraitOptions(size=64))[1].track) == 72
