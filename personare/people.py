@@ -26,16 +26,19 @@ def open_portrait(portrait):
     return open_footage(portrait)
 
 
-def open_photo(path, *, face=None, model=None):
+def open_photo(path, *, face=None, model=None, renderer=None):
     """A person on a photo, ready to be shown with any motion.
 
     Args:
         path: of a picture of any common format.
         face: Face that is fitted to the photo and drawn inside its mouth; default the built-in head.
         model: path of MediaPipe's face_landmarker.task; default the user's copy.
+        renderer: folder of a bundle that draws the face anew, of `personare portrait train style-avatar` and its kin;
+            default none, every pixel is the photo's own.
 
     Returns:
-        PhotoPortrait; its `confidence` says how surely a human face was found, its `notes` what was done to the photo.
+        PhotoPortrait, or RenderedPhoto of it; the `confidence` of the first says how surely a human face was found,
+        its `notes` what was done to the photo.
 
     Raises:
         InputError: the file is no picture, or holds no human face, or one too small.
@@ -56,8 +59,13 @@ def open_photo(path, *, face=None, model=None):
         raise InputError(name, expected="a human face", got="something else, or a face too blurred to tell "
                          f"(confidence {sure:.2f}, {LEAST} is asked)", remedy="take a sharper photo, from the front")
     head = anchored_face(face, model)
-    return photo_portrait(picture, track, (head.corners, head.weights, head.index), confidence=sure,
-                          notes=(*notes, *track.notes))
+    photo = photo_portrait(picture, track, (head.corners, head.weights, head.index), confidence=sure,
+                           notes=(*notes, *track.notes))
+    if renderer is None:
+        return photo
+    from personare.portraits.rendered import rendered_photo
+
+    return rendered_photo(photo, renderer)
 
 
 def speak(audio, portrait, *, model="vox", articulation=1.0, progress=None):

@@ -22,6 +22,7 @@ from personare.cli.options import (
     Photo,
     PortraitPath,
     Quiet,
+    Renderer,
     Seed,
     Size,
     Still,
@@ -41,6 +42,7 @@ def animate(
     format: Format = "",
     face: FaceName = "sona",
     photo: Photo = None,
+    renderer: Renderer = None,
     portrait: PortraitPath = None,
     model: Model = "vox",
     fps: Fps = 30.0,
@@ -69,8 +71,10 @@ def animate(
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
     if photo is not None and portrait is not None:
         raise InputError("--photo", expected="a photo or a portrait", got="both", remedy="leave one out")
+    if renderer is not None and photo is None:
+        raise InputError("--renderer", expected="a photo to draw", got="none", remedy="add --photo me.jpg")
     person = None if portrait is None else open_portrait(portrait)
-    shown = None if photo is None else _on_photo(photo, face, report)
+    shown = None if photo is None else _on_photo(photo, face, renderer, report)
     for sound, paths in zip(sounds, targets, strict=True):
         try:
             if person is not None:
@@ -86,11 +90,11 @@ def animate(
         raise typer.Exit(1)
 
 
-def _on_photo(photo, face, report):
+def _on_photo(photo, face, renderer, report):
     """The person on a photo; what a user should know about it is told."""
     from personare.api import open_face, open_photo
 
-    person = open_photo(photo, face=open_face(face))
+    person = open_photo(photo, face=open_face(face), renderer=renderer)
     for note in person.notes:
         report.warning(note)
     return person

@@ -20,6 +20,8 @@ Size = Annotated[str, typer.Option("--size", metavar="PIXELS", help="Video size:
 Photo = Annotated[Path | None, typer.Option(
     "--photo", metavar="PATH", help="A picture of a person: the video shows them speaking, at the picture's own size; "
     "--face says what is fitted to it.")]
+Renderer = Annotated[Path | None, typer.Option(metavar="BUNDLE", help="With --photo: draw the face with a network, a "
+                                               "bundle of personare portrait train style-avatar.")]
 PortraitPath = Annotated[Path | None, typer.Option(
     "--portrait", metavar="PATH", help="A portrait that `personare portrait learn` wrote: the video shows this person, "
     "at the footage's own size and frame rate, with its head and eyes.")]

@@ -74,7 +74,7 @@ def convert_portrait(networks, folder, *, source):
         InputError: parts that do not belong together, or weights of other sizes.
     """
     kinds = [portrait_part(tensors) for tensors in networks]
-    told = {"sources": [{"name": source, "licence": _LICENCE, "use": "weights"}], "licence": _LICENCE}
+    told = {"sources": [{"name": source, "licence": _LICENCE, "use": "weights"}], "licence": _LICENCE, "layout": "bfm"}
     if set(kinds) <= {"encoder", "generator", "blender", "neural"} and len(set(kinds)) == len(kinds):
         return _style_avatar(dict(zip(kinds, networks, strict=True)), folder, source, told)
     if kinds == ["dvp"]:

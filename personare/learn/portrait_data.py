@@ -102,13 +102,18 @@ class PortraitData:
         path: folder.
         part: of a database with parts, "train" or "test".
 
+    Attributes:
+        names: of the clips.
+        layout: of their textures, "bfm" for those of style_avatar's databases.
+
     Raises:
         InputError: nothing there to learn from. MissingExtra: a database, and LMDB is not installed.
     """
 
     def __init__(self, path, part="train"):
         self.path = Path(path)
-        if (self.path / "data.mdb").is_file():
+        self.layout = "bfm" if (self.path / "data.mdb").is_file() else ""
+        if self.layout:
             self.names, self._read = _database(self.path, part)
         else:
             files = {file.stem: file for file in sorted(self.path.glob("*.npz"))}

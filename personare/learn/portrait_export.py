@@ -35,7 +35,7 @@ def picture_graph(network, inputs, output):
     return file.getvalue()
 
 
-def portrait_bundle(folder, task, networks, *, name=None, licence="", sources=(), size=None):
+def portrait_bundle(folder, task, networks, *, name=None, licence="", sources=(), size=None, layout=""):
     """Write a bundle: the graphs, the weights to go on from, and the card.
 
     Args:
@@ -45,6 +45,7 @@ def portrait_bundle(folder, task, networks, *, name=None, licence="", sources=()
         name: of the bundle; default the task's.
         licence, sources: for the card.
         size: (w, h) pixels it was trained on; None where it is not known.
+        layout: of the textures it knows: "bfm" for those of the originals, "" for those of our clips.
 
     Returns:
         store.Bundle.
@@ -63,4 +64,4 @@ def portrait_bundle(folder, task, networks, *, name=None, licence="", sources=()
     files[WEIGHTS] = save(state)
     return write_bundle(folder, files=files, card={
         "name": name or task.name, "method": task.name, "summary": task.summary, "licence": licence,
-        "sources": list(sources), "config": {"own": task.own(), "size": list(size) if size else []}})
+        "sources": list(sources), "config": {"own": task.own(), "size": list(size) if size else [], "layout": layout}})

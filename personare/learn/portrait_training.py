@@ -101,7 +101,7 @@ def learn_portrait(method, data, out, *, options=None, training=None, fresh=Fals
         run.load(home / CHECKPOINT)
     run.go(home / CHECKPOINT, progress=progress, tell=tell)
     first = data.clip(data.names[0])
-    bundle = portrait_bundle(out, task, run.networks, size=first.pictures.shape[2:0:-1])
+    bundle = portrait_bundle(out, task, run.networks, size=first.pictures.shape[2:0:-1], layout=data.layout)
     return PortraitLearned(bundle, run.losses, run.errors, run.step)
 
 

@@ -31,6 +31,9 @@ class StyleAvatar:
 
     Raises:
         AssetError: no bundle of this method, or a damaged one.
+
+    Attributes:
+        own: (1, c, s, s) float32, the neural texture of the person that the bundle was tuned to; None.
     """
 
     def __init__(self, folder):
@@ -41,9 +44,14 @@ class StyleAvatar:
         files = self.bundle.card.files
         self._graphs = {name: open_graph(self.bundle.path(name)) for name in (TEXTURE_GRAPH, DRAW_GRAPH, BLEND_GRAPH)
                         if name in files}
-        self._own = None
+        self.own = None
         if NEURAL in files:
-            self._own = np.load(io.BytesIO(self.bundle.path(NEURAL).read_bytes()), allow_pickle=False)
+            self.own = np.load(io.BytesIO(self.bundle.path(NEURAL).read_bytes()), allow_pickle=False)
+
+    @property
+    def draws(self):
+        """Whether it draws faces; a blender alone does not."""
+        return DRAW_GRAPH in self._graphs
 
     @property
     def blends(self):
@@ -64,10 +72,10 @@ class StyleAvatar:
             InputError: no texture given to a bundle that has none of its own, or another shape.
         """
         if texture is None:
-            if self._own is None:
+            if self.own is None:
                 raise InputError("texture", expected="a picture of the face's surface", got="none",
                                  remedy="give one, or a bundle tuned to a person")
-            return self._own
+            return self.own
         graph = self._graph(TEXTURE_GRAPH, "encodes textures")
         texture = np.asarray(texture)
         texture = texture[None] if texture.ndim == 3 else texture

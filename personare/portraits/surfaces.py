@@ -95,12 +95,22 @@ def window_of(surface, camera, motion, size):
     Returns:
         (matrix (2, 3) of portraits.crops, Camera of the window).
     """
-    corners = []
-    used = np.unique(surface.triangles)
-    for start in range(0, len(motion), 64):
-        points = camera.project(surface.face.mesh(motion.frames(start, min(start + 64, len(motion)))).vertices[:, used])
-        corners.append(np.stack([points[..., :2].min(axis=(0, 1)), points[..., :2].max(axis=(0, 1))]))
-    low, high = np.min(corners, axis=0)[0], np.max(corners, axis=0)[1]
+    corners = [_corners(surface, camera, surface.face.mesh(motion.frames(start, min(start + 64, len(motion)))).vertices)
+               for start in range(0, len(motion), 64)]
+    return _window(np.min(corners, axis=0)[0], np.max(corners, axis=0)[1], camera, size)
+
+
+def window_around(surface, camera, vertices, size):
+    """The same of (t, v, 3) vertices."""
+    return _window(*_corners(surface, camera, vertices), camera, size)
+
+
+def _corners(surface, camera, vertices):
+    points = camera.project(vertices[:, np.unique(surface.triangles)])[..., :2]
+    return np.stack([points.min(axis=(0, 1)), points.max(axis=(0, 1))])
+
+
+def _window(low, high, camera, size):
     middle, half = (low + high) / 2, _AROUND * (high - low).max() / 2
     matrix = np.array([[half, 0, middle[0]], [0, half, middle[1]]])
     scale = size / (2 * half)

@@ -1,0 +1,126 @@
+"""A photo whose face a network draws: style_avatar's renderer in the place of the photo's own pixels.
+
+The photo moves as it does without a network (portraits/photo.py): hair, neck and background with it. Of each frame a
+square around the face is drawn anew by the network, from the photo's texture and from where each pixel lies on the
+face, and put back with a soft edge.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from personare.errors import InputError
+from personare.portraits.crops import put
+from personare.portraits.likeness import speech_of
+from personare.portraits.surfaces import Unwrapper, places, surface_of, window_around, window_picture
+from personare.types import Portrait
+
+# Pixels of the drawn square's side where the bundle does not say, and of the texture; those of style_avatar.
+WINDOW_PX, TEXTURE_PX = 224, 256
+# Over this share of the square the drawn face fades into the photo, from its outline inwards.
+_FADE_SHARE = 1 / 48
+# Layouts of textures that are not those of our faces.
+_FOREIGN = ("bfm",)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class RenderedPhoto(Portrait):
+    """A person on a photo, the face drawn by a network.
+
+    Args:
+        photo: PhotoPortrait.
+        avatar: style_avatar.StyleAvatar that draws faces.
+
+    Raises:
+        InputError: the bundle blends only, or was trained on the textures of another face.
+    """
+
+    photo: Portrait
+    avatar: object
+
+    def __post_init__(self):
+        layout = self.avatar.bundle.card.config.get("layout", "")
+        if not self.avatar.draws:
+            raise InputError("--renderer", expected="a bundle that draws faces", got=self.avatar.bundle.card.method,
+                             remedy="give one of style-avatar, style-avatar-person or style-avatar-nvp")
+        if layout in _FOREIGN:
+            raise InputError("--renderer", expected="a bundle that knows the textures of this face",
+                             got=f"one of {layout}", remedy="train one on clips of personare portrait clips")
+
+    @property
+    def face(self):
+        """The person's mesh."""
+        return self.photo.face
+
+    @property
+    def size(self):
+        """(w, h) pixels."""
+        return self.photo.size
+
+    @property
+    def fps(self):
+        """Any rate suits a photo."""
+        return self.photo.fps
+
+    @property
+    def notes(self):
+        """Sentences on what a user should know."""
+        return self.photo.notes
+
+    @cached_property
+    def texture(self):
+        """(r, r, 3) uint8: what the photo shows of the face's surface."""
+        person = self.photo.likeness
+        unwrapper = Unwrapper(self._surface, TEXTURE_PX)
+        unwrapper.look(self.photo.picture, person.camera, person.on_photo())
+        return unwrapper.texture()
+
+    def frames(self, motion):
+        """Pictures of a Motion in the face's space, see Portrait."""
+        person, size = self.photo.likeness, self._window_px
+        neural = self.avatar.neural_texture(self.texture) if self.avatar.own is None else self.avatar.own
+        matrix, camera = window_around(self._surface, person.camera, person.on_photo()[None], size)
+        speech = speech_of(motion)
+        for i, picture in enumerate(self.photo.frames(motion)):
+            vertices = person.vertices(motion.frames(i, i + 1), speech[i : i + 1])[0]
+            uv, number, _ = places(self._surface, camera, vertices)
+            outside = (number < 0)[None]
+            face = self.avatar.faces(neural, uv[None], outside)
+            drawn = self.avatar.composed(face, window_picture(picture, matrix, size)[None], outside)[0]
+            yield put(picture, matrix, drawn.astype(np.float32) / 255, _cover(~outside[0]))
+
+    @cached_property
+    def _surface(self):
+        return surface_of(self.face)
+
+    @property
+    def _window_px(self):
+        """Pixels of the square: what the bundle was trained on."""
+        sizes = self.avatar.bundle.card.config.get("size") or [WINDOW_PX]
+        return int(sizes[0])
+
+
+def rendered_photo(photo, folder):
+    """A PhotoPortrait with the face drawn by a bundle; see RenderedPhoto.
+
+    Args:
+        photo: PhotoPortrait.
+        folder: of the bundle.
+    """
+    from personare.portraits.style_avatar import StyleAvatar
+
+    return RenderedPhoto(photo, StyleAvatar(folder))
+
+
+def _cover(face):
+    """(s, s) float32: how much of what is drawn is shown, 0 outside the face and along its outline."""
+    reach = max(1, round(_FADE_SHARE * len(face)))
+    size = 2 * reach + 1
+    padded = np.pad(face.astype(np.float32), reach)
+    rows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=0).mean(axis=-1)
+    share = np.lib.stride_tricks.sliding_window_view(rows, size, axis=1).mean(axis=-1)
+    return np.clip(2 * share - 1, 0, 1).astype(np.float32) * face
+

@@ -1,0 +1,88 @@
+"""A photo whose face a small network draws: what is not the face stays as without it."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra personare[learn]")
+pytest.importorskip("onnx", reason="needs the extra personare[learn]")
+
+from personare.errors import InputError  # noqa: E402
+from personare.learn.portrait_data import PortraitClip, write_portrait_clip  # noqa: E402
+from personare.learn.portrait_training import PortraitTraining, learn_portrait  # noqa: E402
+from personare.portraits.rendered import RenderedPhoto, rendered_photo  # noqa: E402
+from personare.portraits.style_avatar import StyleAvatar  # noqa: E402
+from personare.portraits.surfaces import (  # noqa: E402
+    Unwrapper,
+    looked_up,
+    places,
+    surface_of,
+    window_around,
+    window_picture,
+)
+
+spec = importlib.util.spec_from_file_location(
+    "sona_photo", Path(__file__).parents[1] / "portraits" / "sona_photo.py")
+sona = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sona)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return sona.Sitter().portrait()
+
+
+@pytest.fixture(scope="module")
+def clip(photo):
+    """The photo as a clip of two frames."""
+    person, surface = photo.likeness, surface_of(photo.face)
+    unwrapper = Unwrapper(surface, 256)
+    unwrapper.look(photo.picture, person.camera, person.on_photo())
+    matrix, camera = window_around(surface, person.camera, person.on_photo()[None], 64)
+    uv, number, _ = places(surface, camera, person.on_photo())
+    face, texture = number >= 0, unwrapper.texture()
+    arrays = {"pictures": window_picture(photo.picture, matrix, 64), "uv": uv, "background": ~face,
+              "mouth": face & surface.speaks[number], "drawn": looked_up(texture, uv)}
+    return PortraitClip("photo", texture=texture[None], **{name: np.stack([value] * 2)
+                                                           for name, value in arrays.items()})
+
+
+@pytest.fixture(scope="module")
+def bundles(clip, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    write_portrait_clip(folder / "clips", clip)
+    enhancer = {"width": 4, "blocks": 1, "local_blocks": 1, "halvings": 1}
+    learn_portrait("style-avatar", folder / "clips", folder / "any", training=PortraitTraining(150, 1, 2e-3), options={
+        **enhancer, "textures": 1, "features": 6, "encoder_width": 4, "judge_width": 2, "frames": 1})
+    learn_portrait("style-avatar-blender", folder / "clips", folder / "blender", options=enhancer,
+                   training=PortraitTraining(1, 1))
+    return folder
+
+
+def test_the_face_is_drawn_and_all_else_is_the_photo_s(photo, bundles):
+    person = rendered_photo(photo, bundles / "any")
+    assert (person.size, person.face) == (photo.size, photo.face)
+    motion = sona.motion_of(photo.face, {"jawOpen": 0.4})
+    (plain,), (drawn,) = photo.frames(motion), person.frames(motion)
+    assert drawn.shape == plain.shape
+    vertices = photo.likeness.vertices(motion, np.ones(1))[0]
+    _, number, _ = places(surface_of(photo.face), photo.likeness.camera, vertices)
+    near = number >= 0
+    changed = (drawn != plain).any(axis=2)
+    # A pixel of the square covers several of the photo's.
+    assert changed[near].mean() > 0.6
+    assert (changed & ~near).sum() < 0.05 * changed.sum()
+    # It learned this photo, a little.
+    error = np.abs(drawn[near].astype(float) - plain[near]).mean()
+    assert error < 0.7 * np.abs(plain[near] - plain[near].mean(axis=0)).mean()
+
+
+def test_bundles_that_cannot_draw_this_face_are_refused(photo, bundles, monkeypatch):
+    with pytest.raises(InputError, match="--renderer: expected a bundle that draws faces, got style-avatar-blender"):
+        rendered_photo(photo, bundles / "blender")
+    avatar = StyleAvatar(bundles / "any")
+    avatar.bundle.card.config["layout"] = "bfm"
+    with pytest.raises(InputError, match="textures of this face, got one of bfm"):
+        RenderedPhoto(photo, avatar)
