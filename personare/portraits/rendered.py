@@ -1,10 +1,11 @@
-"""A photo whose face a network draws: style_avatar's renderer in the place of the photo's own pixels.
+"""A photo whose face a network draws: a renderer of one of the originals in the place of the photo's own pixels.
 
 The photo moves as it does without a network (portraits/photo.py): hair, neck and background with it. Of each frame a
 square around the face is drawn anew by the network, from the photo's texture and from where each pixel lies on the
 face, and put back with a soft edge.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -14,6 +15,7 @@ import numpy as np
 from personare.errors import InputError
 from personare.portraits.crops import put
 from personare.portraits.likeness import speech_of
+from personare.portraits.renderers import SceneFrame, open_renderer
 from personare.portraits.surfaces import Unwrapper, places, surface_of, window_around, window_picture
 from personare.types import Portrait
 
@@ -32,22 +34,19 @@ class RenderedPhoto(Portrait):
 
     Args:
         photo: PhotoPortrait.
-        avatar: style_avatar.StyleAvatar that draws faces.
+        renderer: what renderers.open_renderer gives.
 
     Raises:
-        InputError: the bundle blends only, or was trained on the textures of another face.
+        InputError: it was trained on the textures of another face.
     """
 
     photo: Portrait
-    avatar: object
+    renderer: object
 
     def __post_init__(self):
-        layout = self.avatar.bundle.card.config.get("layout", "")
-        if not self.avatar.draws:
-            raise InputError("--renderer", expected="a bundle that draws faces", got=self.avatar.bundle.card.method,
-                             remedy="give one of style-avatar, style-avatar-person or style-avatar-nvp")
+        layout = self.renderer.config.get("layout", "")
         if layout in _FOREIGN:
-            raise InputError("--renderer", expected="a bundle that knows the textures of this face",
+            raise InputError("renderer", expected="a bundle that knows the textures of this face",
                              got=f"one of {layout}", remedy="train one on clips of personare portrait clips")
 
     @property
@@ -81,16 +80,22 @@ class RenderedPhoto(Portrait):
     def frames(self, motion):
         """Pictures of a Motion in the face's space, see Portrait."""
         person, size = self.photo.likeness, self._window_px
-        neural = self.avatar.neural_texture(self.texture) if self.avatar.own is None else self.avatar.own
         matrix, camera = window_around(self._surface, person.camera, person.on_photo()[None], size)
-        speech = speech_of(motion)
+        # Renderers may look some frames ahead.
+        waiting = deque()
+        for drawn in self.renderer.pictures(self._scenes(motion, matrix, camera, waiting), self.texture):
+            picture, face = waiting.popleft()
+            yield put(picture, matrix, drawn.astype(np.float32) / 255, _cover(face))
+
+    def _scenes(self, motion, matrix, camera, waiting):
+        """SceneFrames of a motion; whole pictures and where the face is in the window are put into waiting."""
+        person, speech = self.photo.likeness, speech_of(motion)
+        weights = self.face.weights(motion)
         for i, picture in enumerate(self.photo.frames(motion)):
             vertices = person.vertices(motion.frames(i, i + 1), speech[i : i + 1])[0]
             uv, number, _ = places(self._surface, camera, vertices)
-            outside = (number < 0)[None]
-            face = self.avatar.faces(neural, uv[None], outside)
-            drawn = self.avatar.composed(face, window_picture(picture, matrix, size)[None], outside)[0]
-            yield put(picture, matrix, drawn.astype(np.float32) / 255, _cover(~outside[0]))
+            waiting.append((picture, number >= 0))
+            yield SceneFrame(uv, number < 0, window_picture(picture, matrix, camera.size[0]), weights[i])
 
     @cached_property
     def _surface(self):
@@ -99,7 +104,7 @@ class RenderedPhoto(Portrait):
     @property
     def _window_px(self):
         """Pixels of the square: what the bundle was trained on."""
-        sizes = self.avatar.bundle.card.config.get("size") or [WINDOW_PX]
+        sizes = self.renderer.config.get("size") or [WINDOW_PX]
         return int(sizes[0])
 
 
@@ -110,9 +115,7 @@ def rendered_photo(photo, folder):
         photo: PhotoPortrait.
         folder: of the bundle.
     """
-    from personare.portraits.style_avatar import StyleAvatar
-
-    return RenderedPhoto(photo, StyleAvatar(folder))
+    return RenderedPhoto(photo, open_renderer(folder))
 
 
 def _cover(face):

@@ -1,5 +1,7 @@
 """Each way to train a portrait: the loss falls on a small person, a stopped run goes on, the bundle says the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,9 @@ from personare.learn.portrait_data import PortraitData, write_portrait_clip  # n
 from personare.learn.portrait_losses import VGG16, VGG19, VGGFeatures  # noqa: E402
 from personare.learn.portrait_tasks import TASKS, flat, loaded, task_class  # noqa: E402
 from personare.learn.portrait_training import PortraitTraining, Run, learn_portrait  # noqa: E402
+from personare.portraits.renderers import SceneFrame, open_renderer  # noqa: E402
 from personare.portraits.style_avatar import StyleAvatar, as_bytes  # noqa: E402
+from personare.portraits.surfaces import looked_up  # noqa: E402
 
 ENHANCER = {"width": 4, "blocks": 1, "local_blocks": 1, "halvings": 1}
 SMALL = {
@@ -179,6 +183,48 @@ def test_other_bundles_give_what_the_network_gives(learned, data, method):
     known = batch | {"face": batch.get("drawn")}
     found = session.run(None, {taken.name: known[taken.name].numpy() for taken in session.get_inputs()})[0]
     np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("method", ["puppetry-renderer", "dvp-renderer"])
+def test_scenes_are_drawn_as_in_training(learned, data, method):
+    folder, _ = learned(method)
+    networks, config = loaded(folder)
+    task = task_class(method)(task_class(method).options_type(**config["own"] | (
+        {"crop": 0} if method == "puppetry-renderer" else {"flip": False})))
+    made = task.networks(PortraitData(data)).eval()
+    made["renderer"].load_state_dict(networks["renderer"])
+    clip = PortraitData(data).clip("anna")
+    # What is drawn for the refiner is the texture looked up; here it is what the clip says.
+    texture = clip.texture[0]
+    drawn = np.where(clip.background[..., None], 0, looked_up(texture, clip.uv.astype(np.float32))).astype(np.uint8)
+    clip = replace(clip, drawn=drawn)
+    scenes = [SceneFrame(clip.uv[i].astype(np.float32), clip.background[i], clip.pictures[i], clip.expressions[i])
+              for i in range(len(clip))]
+    found = list(open_renderer(folder).pictures(iter(scenes), texture))
+    assert len(found) == len(clip)
+    for i in (0, 3, len(clip) - 1):
+        item = task.item(clip, _Fixed(i))
+        with torch.no_grad():
+            expected, _ = task.compared(task.make(made, {
+                name: torch.as_tensor(np.asarray(value)[None]) for name, value in item.items()}), item)
+        expected = np.clip(np.round(127.5 * (expected[0].permute(1, 2, 0).numpy() + 1)), 0, 255)
+        shown = ~clip.background[i] if method == "dvp-renderer" else np.ones_like(clip.background[i])
+        assert np.abs(found[i].astype(float) - expected)[shown].max() <= 1
+
+
+class _Fixed:
+    """Chance that always draws one frame."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def integers(self, *_):
+        """The frame."""
+        return self.frame
+
+    def random(self):
+        """Never below a half."""
+        return 1.0
 
 
 def test_colours_come_back_as_they_went_in():

@@ -13,7 +13,7 @@ from personare.errors import InputError  # noqa: E402
 from personare.learn.portrait_data import PortraitClip, write_portrait_clip  # noqa: E402
 from personare.learn.portrait_training import PortraitTraining, learn_portrait  # noqa: E402
 from personare.portraits.rendered import RenderedPhoto, rendered_photo  # noqa: E402
-from personare.portraits.style_avatar import StyleAvatar  # noqa: E402
+from personare.portraits.renderers import open_renderer  # noqa: E402
 from personare.portraits.surfaces import (  # noqa: E402
     Unwrapper,
     looked_up,
@@ -45,8 +45,9 @@ def clip(photo):
     face, texture = number >= 0, unwrapper.texture()
     arrays = {"pictures": window_picture(photo.picture, matrix, 64), "uv": uv, "background": ~face,
               "mouth": face & surface.speaks[number], "drawn": looked_up(texture, uv)}
-    return PortraitClip("photo", texture=texture[None], **{name: np.stack([value] * 2)
-                                                           for name, value in arrays.items()})
+    told = np.zeros((2, len(photo.face.space)), np.float32)
+    return PortraitClip("photo", texture=texture[None], expressions=told, **{name: np.stack([value] * 2)
+                                                                             for name, value in arrays.items()})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def bundles(clip, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     write_portrait_clip(folder / "clips", clip)
     enhancer = {"width": 4, "blocks": 1, "local_blocks": 1, "halvings": 1}
-    learn_portrait("style-avatar", folder / "clips", folder / "any", training=PortraitTraining(150, 1, 2e-3), options={
+    learn_portrait("style-avatar", folder / "clips", folder / "any", training=PortraitTraining(100, 1, 2e-3), options={
         **enhancer, "textures": 1, "features": 6, "encoder_width": 4, "judge_width": 2, "frames": 1})
     learn_portrait("style-avatar-blender", folder / "clips", folder / "blender", options=enhancer,
                    training=PortraitTraining(1, 1))
@@ -79,10 +80,27 @@ def test_the_face_is_drawn_and_all_else_is_the_photo_s(photo, bundles):
     assert error < 0.7 * np.abs(plain[near] - plain[near].mean(axis=0)).mean()
 
 
-def test_bundles_that_cannot_draw_this_face_are_refused(photo, bundles, monkeypatch):
-    with pytest.raises(InputError, match="--renderer: expected a bundle that draws faces, got style-avatar-blender"):
+@pytest.mark.parametrize("method", ["puppetry-renderer", "dvp-renderer"])
+def test_the_other_renderers_draw_a_photo_too(photo, bundles, method):
+    options = {"puppetry-renderer": {"texture": "expression", "columns": len(photo.face.space), "features": 4,
+                                     "texture_size": 16, "levels": 3, "width": 4, "crop": 0, "erosion": 0.1},
+               "dvp-renderer": {"drawings": 3, "width": 4, "levels": 5, "judge_width": 4}}[method]
+    learn_portrait(method, bundles / "clips", bundles / method, options=options,
+                   training=PortraitTraining(2, 1))
+    person = rendered_photo(photo, bundles / method)
+    motion = sona.motion_of(photo.face, {"jawOpen": 0.4})
+    five = type(motion)(motion.values.repeat(5, 0), motion.fps, motion.space)
+    frames = list(person.frames(five))
+    assert len(frames) == 5
+    assert frames[0].shape == photo.picture.shape
+    assert (frames[0] != frames[4]).mean() < 0.02
+    assert list(person.frames(five.frames(0, 0))) == []
+
+
+def test_bundles_that_cannot_draw_this_face_are_refused(photo, bundles):
+    with pytest.raises(InputError, match="renderer: expected a bundle that draws faces, got style-avatar-blender"):
         rendered_photo(photo, bundles / "blender")
-    avatar = StyleAvatar(bundles / "any")
-    avatar.bundle.card.config["layout"] = "bfm"
+    renderer = open_renderer(bundles / "any")
+    renderer.config["layout"] = "bfm"
     with pytest.raises(InputError, match="textures of this face, got one of bfm"):
-        RenderedPhoto(photo, avatar)
+        RenderedPhoto(photo, renderer)
