@@ -1,6 +1,5 @@
 """`personare convert`: takes and faces into other formats, spaces and faces."""
 
-import zipfile
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +32,9 @@ def convert(
 ):
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
+    from personare.files.checkpoints import is_zipped_pickle
 
-    if (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb") or _is_archive(source[0])
+    if (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb") or is_zipped_pickle(source[0])
             or (len(source) == 1 and (Path(source[0]) / "config.json").is_file())):
         _convert_checkpoints(source, output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
         return
@@ -58,11 +58,6 @@ def convert(
             api.save(motion, output, audio=sound, face=face, format=format, size=pixels,
                      progress=report.stage(f"write {format}"))
         report.wrote([output])
-
-
-def _is_archive(path):
-    """Whether a .pkl is weights, as torch.save writes them, and not an old face model."""
-    return Path(path).suffix.lower() == ".pkl" and zipfile.is_zipfile(path)
 
 
 def _convert_checkpoints(paths, folder, report):

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from personare.cli.apps import StoppedError, app
-from personare.cli.options import JsonProgress, Quiet
-from personare.errors import InputError, MissingExtra
+from personare.cli.options import JsonProgress, Quiet, parse_options
+from personare.errors import MissingExtra
 from personare.learn.recipes import RECIPES
 from personare.progress import Mode, Report, print_figures
 
@@ -53,7 +53,7 @@ def learn(
     training = TrainingOptions(**recipe_class(method).training | given | {"seed": seed})
     with report.file(data):
         try:
-            found = learned_from(method, data, out, options=_options(option or []), training=training,
+            found = learned_from(method, data, out, options=parse_options(option or []), training=training,
                                  held_out=_names(held_out), fresh=fresh, progress=report.stage,
                                  tell=_teller(report, training.rounds))
         except StoppedError:
@@ -92,18 +92,6 @@ def _teller(report, rounds):
         report.say(f"round {number + 1:.0f} of {rounds}: loss {loss:.4g}{judged}")
 
     return tell
-
-
-def _options(pairs):
-    """dict of name=value words.
-
-    Raises:
-        InputError: a word without "=".
-    """
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError("--option", expected="name=value", got=pair, remedy="such as --option width=64")
-    return {name.strip().replace("-", "_"): value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _names(text):

@@ -82,6 +82,18 @@ def parse_size(text):
     return int(parts[0]), int(parts[-1])
 
 
+def parse_options(pairs):
+    """dict of the words of --option: name=value, with - for _ in names.
+
+    Raises:
+        InputError: a word without "=".
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError("--option", expected="name=value", got=pair, remedy="such as --option width=64")
+    return {name.strip().replace("-", "_"): value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
 def plan_outputs(sounds, output, formats):
     """Where each result goes.
 

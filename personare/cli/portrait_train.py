@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from personare.cli.apps import StoppedError, portraits
-from personare.cli.options import JsonProgress, Quiet
-from personare.errors import InputError, MissingExtra
+from personare.cli.options import JsonProgress, Quiet, parse_options
+from personare.errors import MissingExtra
 from personare.progress import Mode, Report
 
 
@@ -66,7 +66,7 @@ def train(
     training = PortraitTraining(steps, batch_size, learning_rate, minutes, device=device, threads=threads, seed=seed)
     with report.file(data):
         try:
-            learn_portrait(method, data, output, options=_options(option or []), training=training, fresh=fresh,
+            learn_portrait(method, data, output, options=parse_options(option or []), training=training, fresh=fresh,
                            progress=report.stage("train"),
                            tell=lambda step, loss, error: report.say(
                                f"step {step}: loss {loss:.4g}, colours {error:.2f} of 255 off"))
@@ -74,15 +74,3 @@ def train(
             report.say(f"what is learned so far is kept in {output}.learning; the same command goes on from there")
             raise
         report.wrote([output])
-
-
-def _options(pairs):
-    """dict of name=value words.
-
-    Raises:
-        InputError: a word without "=".
-    """
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError("--option", expected="name=value", got=pair, remedy="such as --option width=16")
-    return {name.strip().replace("-", "_"): value for name, _, value in (pair.partition("=") for pair in pairs)}

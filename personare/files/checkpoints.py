@@ -20,6 +20,11 @@ MOST_BYTES = 2**30        # of the asked tensors together; MonoNPHM's weights ha
 _MOST_TEXT = 2**25        # of the description
 
 
+def is_zipped_pickle(path):
+    """Whether a .pkl is what torch.save writes, an archive; old face models are bare pickles."""
+    return Path(path).suffix.lower() == ".pkl" and zipfile.is_zipfile(path)
+
+
 class Checkpoint:
     """An open checkpoint: what it is made of, as nested dicts, lists and plain values, with tensors still closed.
 

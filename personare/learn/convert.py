@@ -3,7 +3,6 @@
 import io
 import pickle
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from personare.errors import InputError
+from personare.files.checkpoints import is_zipped_pickle
 from personare.learn.convert_deep3d import deep3d_bundle
 from personare.learn.convert_portraits import NEURAL, convert_portrait, portrait_part
 from personare.learn.convert_stylist import convert_stylist, is_stylist
@@ -70,11 +70,6 @@ def convert_checkpoints(paths, folder):
 def bare(tensors):
     """A dict of tensors without the prefix that training on several devices leaves."""
     return {name.removeprefix("module."): value for name, value in tensors.items()}
-
-
-def is_zipped_pickle(path):
-    """Whether a .pkl is what torch.save writes, an archive; old face models are bare pickles."""
-    return Path(path).suffix.lower() == ".pkl" and zipfile.is_zipfile(path)
 
 
 def convert_checkpoint(path, folder):

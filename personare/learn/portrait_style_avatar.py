@@ -236,7 +236,7 @@ class PersonTask(tasks.Task):
 
     name, options_type = "style-avatar-person", PersonOptions
     summary = "style_avatar's renderer and blender, tuned to one person"
-    schedule = tasks.Schedule(5000, 2, 1e-4, falls=(0.4, 0.8), factor=0.5)
+    schedule = tasks.Schedule(5000, 2, 1e-5, falls=(0.4, 0.8), factor=0.5)
     needs: ClassVar[tuple[str, ...]] = ()
     config: ClassVar[dict] = {}
 
@@ -341,8 +341,8 @@ class PuppetryTask(tasks.Task):
         options = self.options
         return nn.ModuleDict({
             "texture": Texture(torch.randn(1, options.features, options.size, options.size)),
-            "generator": nets.started(nets.TextureUNet(options.features, 3, width=options.width, pooled=False)),
-            "blender": nets.started(nets.TextureUNet(3, 3, width=options.width, pooled=False))})
+            "generator": nets.TextureUNet(options.features, 3, width=options.width, pooled=False),
+            "blender": nets.TextureUNet(3, 3, width=options.width, pooled=False)})
 
     def item(self, clip, rng):
         """One frame."""

@@ -108,6 +108,7 @@ class _Convolved(nn.Module):
         super().__init__()
         first = [nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)] if doubled else []
         last = [] if normalised is None else [nn.InstanceNorm2d(normalised), nn.LeakyReLU(SLOPE)]
+        nn.init.xavier_uniform_(convolution.weight)
         self.conv = nn.Sequential(*first, convolution, *last)
 
     def forward(self, x):
