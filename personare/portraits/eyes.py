@@ -11,8 +11,8 @@ _INSIDE = 0.10
 _RIM, _SOFT = 1.20, 0.16
 _RINGS = 12
 _FEWEST = 6  # pixels of an eye from which anything can be told
-# Lashes reach so far from the edge of a lid, in radii of the iris.
-_LASHES, _LASH_WIDTH = 0.55, 0.30
+# Lashes reach so far from the edge of a lid, in radii of the iris, but not farther than so much of the eye's width.
+_LASHES, _LASHES_WIDE, _LASH_WIDTH = 0.55, 0.12, 0.30
 # Skin around the eyes is not darker than this share of its median; in full from the second on.
 _DARK_SKIN = (0.70, 0.95)
 # An eye that is open by less than this share of the iris's radius shows nothing to take an iris from.
@@ -54,7 +54,7 @@ def lid_layer(picture, landmarks):
         part = picture[y0:y1, x0:x1].astype(np.float64)
         beyond = -polygon_depth(np.stack([columns + x0 + 0.5, rows + y0 + 0.5], -1), lids)
         # Lashes and liner reach out from the lids; skin begins beyond them.
-        beside = np.clip(beyond / max(_LASHES * radius, 1.0) - 1, 0, 1)
+        beside = np.clip(beyond / max(min(_LASHES * radius, _LASHES_WIDE * wide), 1.0) - 1, 0, 1)
         # Brows, liner and shadows of lashes are darker than the skin, and do not spread over the lid.
         bright = part.mean(axis=2)
         usual = np.median(bright[beside > 0.5]) if (beside > 0.5).any() else 255.0

@@ -34,8 +34,8 @@ class Likeness:
         pose: (4, 4) float64 head pose on the photo.
         closing: (v, 3) float32 metres by which lips that are apart on the photo meet once what opens them is gone.
         is_open: whether the lips are apart on the photo.
-        lids: (v, 3) float32 metres of each eye, left and right, which a blink of 1 needs beyond the face's own.
-        edges: (9,) int vertices along the edge of each upper lid, left and right, from the outer to the inner corner.
+        whole_blinks: how far the columns that close the left and the right eye have to go until its lids meet.
+        edges: (7,) int vertices along the edge of each upper lid, left and right, from the outer to the inner corner.
         landmarks: (478, 2) float64 pixels.
     """
 
@@ -45,7 +45,7 @@ class Likeness:
     pose: np.ndarray
     closing: np.ndarray
     is_open: bool
-    lids: tuple
+    whole_blinks: tuple[float, float]
     edges: tuple
     landmarks: np.ndarray
 
@@ -70,8 +70,6 @@ class Likeness:
         still = self.face.mesh(Motion(values, motion.fps, space)).vertices
         if self.is_open:
             still += np.asarray(speech, np.float32)[:, None, None] * self.closing
-        for blink, lids in zip(self.blinks(motion).T, self.lids, strict=True):
-            still += np.clip(blink, 0, 1)[:, None, None] * lids
         pivot = np.asarray(self.face.head_pivot, np.float32)
         return np.matmul(still - pivot, np.swapaxes(pose[:, :3, :3], 1, 2)) + (pivot + pose[:, None, :3, 3])
 
@@ -101,9 +99,9 @@ class Likeness:
         if self.is_open:
             keep[:, space.indices(OPENING)] = 1 - np.asarray(speech, np.float32)[:, None]
         mixed = keep * self.own + values * (1 - 0.5 * np.clip(keep * self.own, 0, 1))
-        for name in _BLINKS:
+        for name, whole in zip(_BLINKS, self.whole_blinks, strict=True):
             k = space.index(name)
-            mixed[:, k] = self.own[k] + values[:, k] * (1 - self.own[k])
+            mixed[:, k] = self.own[k] + values[:, k] * (whole - self.own[k])
         return mixed.astype(np.float32)
 
 
@@ -189,8 +187,9 @@ def likeness(track, corners, weights, index):
     seen = Closing(person, face, own, corners, weights, index, eye_m, found[:, :2],
                  lambda points: _to_pixels(points, face, camera, pose)[0])
     closing = seen.lips() if is_open else np.zeros(face.rest.shape, np.float32)
-    return Likeness(person, camera, own, pose, closing, is_open, tuple(seen.lids(name) for name in _BLINKS),
-                    tuple(lid_edges(person, own, found[:, :2], side, seen.project)[0] for side in EYES), found[:, :2])
+    edges = tuple(lid_edges(person, own, found[:, :2], side, seen.project)[0][1:-1] for side in EYES)
+    return Likeness(person, camera, own, pose, closing, is_open, tuple(seen.blink(name) for name in _BLINKS), edges,
+                    found[:, :2])
 
 
 def lip_gap(landmarks):

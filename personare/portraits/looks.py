@@ -12,7 +12,7 @@ from personare.types import Surface
 # Longer side of the picture on which depth is looked up.
 _DEPTH_PX = 384
 # A vertex hides behind what is nearer by more than this.
-_BEHIND_M = 0.006
+BEHIND_M = 0.006
 # The face fades into its surroundings between these depths inside its oval, as shares of its width, and where it turns
 # away from the viewer between these cosines; what lies deeper inside than the third is drawn whichever way it turns.
 _FADE_SHARE, _FACING, _CORE_SHARE = (0.015, 0.10), (0.30, 0.60), (0.12, 0.17)
@@ -23,12 +23,18 @@ _RELAXATIONS = 200
 _LIP_RINGS = 5
 # Skin within so many widths of an eye is its lids.
 _LIDS_REACH = 1.2
+# They are drawn in full up to the second of these distances, and fade out to the first.
+_LIDS_FADE = (-0.95, -0.65)
+# Light in the mouth falls to a share of it with so many metres behind what is lit in full.
+_LIT_M, _DEEP_M, _DEEP_DARK = 0.008, 0.016, 0.18
+# Skin of the lids lies in folds: what is behind by this, or turned from the viewer by this cosine, is not what is seen.
+_FOLD_M, _FOLD_FACING = 0.0015, 0.15
 # How dark the inner side of the lips is where no light comes in.
 _LIPS_DARK = 0.35
 
 
-def hidden_of(face, vertices, camera, kind):
-    """(v,) bool, vertices that the photo does not show because something is in front of them."""
+def behind_of(face, vertices, camera, kind):
+    """(v,) float metres by which something on the photo is in front of a vertex; 0 and less where it is seen."""
     from personare.portraits.pixels import nearest
     from personare.rendering.raster import project
 
@@ -48,7 +54,21 @@ def hidden_of(face, vertices, camera, kind):
     # The farthest of the neighbours, so that slopes do not count as hiding themselves.
     padded = np.pad(np.where(np.isfinite(depth), depth, 0), 1)
     widest = np.max([padded[i:i + h, j:j + w] for i in range(3) for j in range(3)], axis=0)
-    return -points[:, 2] > widest[y, x] + _BEHIND_M
+    return -points[:, 2] - widest[y, x]
+
+
+def facing_of(surface, vertices, camera):
+    """(v,) cosine between the normal of each vertex and the way to the viewer."""
+    corners = vertices[surface.triangles].astype(np.float64)
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = np.zeros((len(vertices), 3))
+    for corner in surface.triangles.T:
+        np.add.at(normals, surface.weld[corner], across)
+    normals = normals[surface.weld]
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    matrix = camera.camera_from_world
+    towards = -(vertices @ matrix[:3, :3].T + matrix[:3, 3])
+    return ((normals @ matrix[:3, :3].T) * towards).sum(axis=1) / np.linalg.norm(towards, axis=1)
 
 
 def fade_of(person, vertices, pixels, hidden, kind):
@@ -57,21 +77,17 @@ def fade_of(person, vertices, pixels, hidden, kind):
     width = np.ptp(oval[:, 0])
     inward = polygon_depth(pixels[:, :2], oval)
     surface = person.face.surface
-    corners = vertices[surface.triangles].astype(np.float64)
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros((len(vertices), 3))
-    for corner in surface.triangles.T:
-        np.add.at(normals, surface.weld[corner], across)
-    normals = normals[surface.weld]
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    matrix = person.camera.camera_from_world
-    towards = -(vertices @ matrix[:3, :3].T + matrix[:3, 3])
-    facing = ((normals @ matrix[:3, :3].T) * towards).sum(axis=1) / np.linalg.norm(towards, axis=1)
+    facing = facing_of(surface, vertices, person.camera)
     fade = ~hidden * _between(inward / width, *_FADE_SHARE) * _between(facing, *_FACING)
     # Inside the oval what turns away is nose, lids and lips: they are drawn all the same.
     core = _between(inward / width, *_CORE_SHARE)
     in_front = np.linalg.norm(vertices - vertices[pixels[:, 2].argmin()], axis=1) < _FACE_M
     fade = np.maximum(fade, core * in_front)
+    for rim in EYES.values():
+        # Below a lid that closes there must be no open eye, as far as lids reach.
+        lids = person.landmarks[list(rim)]
+        away = np.linalg.norm(pixels[:, :2] - lids.mean(axis=0), axis=1) / np.linalg.norm(lids[0] - lids[8])
+        fade = np.maximum(fade, _between(-away, *_LIDS_FADE) * in_front * ~hidden)
     fade[_apart(pixels, fade)] = 0
     fade[np.unique(surface.triangles[kind == 3])] = 0
     fade[np.unique(surface.triangles[(kind == 1) | (kind == 2)])] = 1
@@ -113,13 +129,17 @@ def kinds_of_materials(surface):
                      for material in surface.materials], np.uint8)
 
 
-def looks_of(person, pixels, hidden, fade, skin, kind):
+def looks_of(person, vertices, pixels, behind, fade, kind):
     """(v, LOOKS) float32 of pixels.draw_face."""
     from personare.portraits.pixels import FADE, LID, LOOKS, SEEN, SHADE, SOURCE_D, SOURCE_X, SOURCE_Y
 
     surface = person.face.surface
     looks = np.zeros((len(pixels), LOOKS), np.float32)
-    places = _pulled_out(surface, pixels[:, :2].copy(), hidden & skin, skin, kind)
+    hidden = behind > BEHIND_M
+    skin = np.isin(np.arange(len(pixels)), surface.triangles[kind == 0])
+    folded = (behind > _FOLD_M) | (facing_of(surface, vertices, person.camera) < _FOLD_FACING)
+    free = skin & (hidden | (folded & (_near_eyes(person, pixels) != 0)))
+    places = _pulled_out(surface, pixels[:, :2].copy(), free, kind)
     looks[:, SOURCE_X], looks[:, SOURCE_Y] = places.T * pixels[:, 2]
     looks[:, SOURCE_D] = pixels[:, 2]
     looks[:, FADE] = fade
@@ -127,11 +147,30 @@ def looks_of(person, pixels, hidden, fade, skin, kind):
     light = _LIPS_DARK + (1 - _LIPS_DARK) * surface.occlusion
     looks[:, SHADE] = np.where(hidden & _inner_lips(surface, kind), light, 1)
     looks[:, SEEN] = ~hidden
-    for side, sign in (("Left", 1), ("Right", -1)):
-        near = np.linalg.norm(pixels[:, :2] - person.landmarks[list(EYES[side])].mean(axis=0), axis=1)
-        width = np.linalg.norm(person.landmarks[EYES[side][0]] - person.landmarks[EYES[side][8]])
-        looks[near < _LIDS_REACH * width, LID] = sign
+    looks[:, SHADE] = np.where(_inside(surface, kind), _deep(person.face, kind), looks[:, SHADE])
+    looks[:, LID] = _near_eyes(person, pixels)
     return looks
+
+
+def _near_eyes(person, pixels):
+    """(v,) 1 for the left eye and the skin around it, -1 for the right one, 0 elsewhere."""
+    near = np.zeros(len(pixels))
+    for side, sign in (("Left", 1), ("Right", -1)):
+        rim = person.landmarks[list(EYES[side])]
+        away = np.linalg.norm(pixels[:, :2] - rim.mean(axis=0), axis=1)
+        near[away < _LIDS_REACH * np.linalg.norm(rim[0] - rim[8])] = sign
+    return near
+
+
+def _inside(surface, kind):
+    """(v,) bool, teeth and what is behind the lips."""
+    return np.isin(np.arange(len(surface.uv)), surface.triangles[kind == 2])
+
+
+def _deep(face, kind):
+    """(v,) how much light reaches a depth behind the front teeth."""
+    front = face.rest[_inside(face.surface, kind), 2].max()
+    return _DEEP_DARK + (1 - _DEEP_DARK) * np.exp(-np.maximum(front - face.rest[:, 2] - _LIT_M, 0) / _DEEP_M)
 
 
 def _inner_lips(surface, kind):
@@ -145,7 +184,7 @@ def _inner_lips(surface, kind):
     return reached[weld]
 
 
-def _pulled_out(surface, places, free, skin, kind):
+def _pulled_out(surface, places, free, kind):
     """Pixels of hidden vertices of the skin, drawn from those of their neighbours that are seen."""
     weld, triangles = surface.weld, surface.weld[surface.triangles[kind == 0]]
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])

@@ -6,10 +6,10 @@ from personare.portraits.eyes import polygon_depth
 from personare.portraits.points import EYES, INNER_LIPS, OUTER_LIPS
 from personare.rendering.light import linear
 
-# Linear light that the built-in head's skin and whites of the eyes send back in studio light; measured on its own
-# picture by tests/portraits/test_mouth.py.
-_WHITE_LIGHT = np.array([0.46, 0.44, 0.43])
-_SKIN_LIGHT = np.array([0.52, 0.29, 0.21])
+# Linear light that the built-in head's skin and whites of the eyes send back in the light of photo.py; measured on its
+# own picture, tests/portraits/test_mouth.py.
+_WHITE_LIGHT = np.array([0.553, 0.536, 0.530])
+_SKIN_LIGHT = np.array([0.694, 0.434, 0.332])
 # Skin this saturated is in full colour: (max - min) / max of sRGB levels.
 _COLOURFUL = 0.22
 _GAIN = (0.12, 1.6)
@@ -17,6 +17,8 @@ _GAIN = (0.12, 1.6)
 _SOFT_SHARE, _EDGES_SHARE = 0.02, 0.05
 # The upper lip's shadow reaches so far, in widths of the mouth; the dark behind is so much of the lips' own levels.
 _SHADOW, _DARKEST = 0.11, 0.10
+# Teeth count as seen up to half to once this share of the mouth's width beyond the landmarks of the lips.
+_BEYOND = 0.05
 
 
 def mouth_masks(shape, person):
@@ -55,7 +57,7 @@ def mouth_gain(picture, person, pixels, skin, iris):
         iris: (h, w) uint8 where irises are.
 
     Returns:
-        (8,) float32, see pixels.draw_face.
+        (9,) float32, see pixels.draw_face.
     """
     h, w = picture.shape[:2]
     at = np.clip(pixels[skin, :2].astype(int), 0, (w - 1, h - 1))
@@ -84,4 +86,4 @@ def mouth_gain(picture, person, pixels, skin, iris):
     rim = person.landmarks[list(OUTER_LIPS)]
     lips = picture[np.clip(rim[:, 1].astype(int), 0, h - 1), np.clip(rim[:, 0].astype(int), 0, w - 1)]
     return np.array([*np.clip(brightness * color, *_GAIN), saturation, max(_SHADOW * np.ptp(rim[:, 0]), 1.0),
-                     *(_DARKEST * np.median(lips, axis=0))], np.float32)
+                     *(_DARKEST * np.median(lips, axis=0)), max(_BEYOND * np.ptp(rim[:, 0]), 1.0)], np.float32)

@@ -8,6 +8,8 @@ INSIDE = ("mouth", "teeth", "gums", "tongue")
 EYE_RADIUS_M = 0.0125
 # How much larger or smaller than the face's own a person's eyeballs and teeth can be.
 _EYE_SIZES, _TEETH_SIZES = (0.8, 2.5), (0.85, 1.3)
+# The hollow of the mouth follows the lips where it is closer to them than this.
+_HOLLOW_BENDS_M = 0.008
 # The corners of the eyes reach so far below the eyeballs.
 _CORNERS_M = 0.006
 
@@ -23,6 +25,12 @@ def kinds_of(surface, rest):
         height = rest[surface.triangles[:, 0], 1]
         kind[(kind == 2) & (height > rest[eyes, 1].min() - _CORNERS_M)] = 0
     return kind
+
+
+def named(surface, name):
+    """(f,) bool, the triangles of a material."""
+    names = np.array([material.name for material in surface.materials])
+    return (names == name)[surface.triangle_material]
 
 
 def warp(points, moves, vertices, *, noise):
@@ -95,4 +103,10 @@ def parts_kept_whole(face, expressed, shift, anchors, moves, through):
         # Lips that an expression draws aside do not take the teeth along; those of a person stand in their middle.
         move[0] = there[:, 0].mean() - (face.rest[corners[rim]] * weights[rim, :, None]).sum(axis=1)[:, 0].mean()
         shift[stiff] = move + (size - 1) * (expressed[stiff] - here.mean(axis=0))
+        # The hollow begins at the lips, which bend, and ends behind the teeth, with which it must stay.
+        hollow = np.unique(triangles[named(face.surface, "mouth")])
+        away = np.linalg.norm(expressed[hollow, None] - here[None], axis=2).min(axis=1)
+        bends = np.exp(-((away / _HOLLOW_BENDS_M) ** 2))[:, None]
+        stays = move + (size - 1) * (expressed[hollow] - here.mean(axis=0))
+        shift[hollow] = bends * shift[hollow] + (1 - bends) * stays
     return shift

@@ -17,18 +17,21 @@ import numpy as np
 from personare.errors import InputError
 from personare.portraits.eyes import eye_layers, lash_color, lid_layer
 from personare.portraits.likeness import likeness, speech_of
-from personare.portraits.looks import drawn_of, fade_of, hidden_of, kinds_of_materials, looks_of
+from personare.portraits.looks import BEHIND_M, behind_of, drawn_of, fade_of, kinds_of_materials, looks_of
 from personare.portraits.mouth import mouth_gain, mouth_masks
-from personare.portraits.parts import kinds_of
+from personare.portraits.parts import kinds_of, named
 from personare.portraits.points import INNER_LIPS
 from personare.portraits.surroundings import surroundings
-from personare.rendering.light import STUDIO
+from personare.rendering.light import Lamp, Light
 from personare.rendering.scene import FACET_COLUMNS, build_scene
 from personare.spaces import ARKIT_52
 from personare.types import Portrait
 
+# Light on the inside of the mouth: soft, from where the photo was taken. Shadows are mouth.py's part.
+MOUTH_LIGHT = Light("mouth", (Lamp((0.0, 0.3, 0.95), (0.95, 0.95, 0.95), size_rad=0.5),), sky=(0.2, 0.2, 0.2),
+                    ground=(0.1, 0.1, 0.1), shoulder=1.0)
 # Eyes and what is in the mouth are drawn as if farther away by so much, so that lids and lips stay in front of them.
-_EYES_BACK_M, _MOUTH_BACK_M = 0.006, 0.004
+_EYES_BACK_M, _MOUTH_BACK_M, _HOLLOW_BACK_M = 0.006, 0.004, 0.010
 # The skin of a lid is shown in place of lashes stretched over it from this part of a blink on.
 _LIDS_AHEAD = 2.5
 _MOST_FRAMES = 4
@@ -54,8 +57,8 @@ class PhotoPortrait(Portrait):
         looks: (v, LOOKS) float32, see pixels.draw_face.
         layers: white, irises, iris, lids, teeth, lips, gain, as in pixels.draw_face.
         back: (v,) float32 metres by which vertices are drawn farther away.
-        lines: corners (m, 3) and weights (m, 3) of points along the edges of the left and right upper lid and the
-            upper lip.
+        lines: corners (m, 3) and weights (m, 3) of points along the edges of the left and right upper lid, and round
+            the opening of the mouth.
         lashes: (4,) float32 sRGB levels of the lashes, and their width in pixels.
         confidence: how surely the photo shows a human face, 0..1.
         notes: sentences on what a user should know.
@@ -128,7 +131,7 @@ class PhotoPortrait(Portrait):
             out = np.empty_like(self.picture)
             field = self.around.sources(self.likeness.camera, turn, frame)
             warp_picture(self.picture, field, step, out)
-            *edges, lip = (self._line(frame, *line) for line in self.lines)
+            *edges, rim = (self._line(frame, *line) for line in self.lines)
             project(np.ascontiguousarray(frame), scene.camera_from_world, scene.lens, points, screen, nearness)
             vertex_normals(points, scene.welded, scene.weld, attributes)
             # What lies back is compared as farther away, on the same pixels.
@@ -137,7 +140,7 @@ class PhotoPortrait(Portrait):
                       scene.materials, scene.textures, scene.texels, scene.two_sided, scene.casts, scene.view,
                       scene.lamps, scene.ambient, scene.shadow_frame, facets, heights, self.kinds, self.looks,
                       self.picture, white, irises, iris, lids, teeth, lips, gain, field, step,
-                      np.ascontiguousarray(blink), np.ascontiguousarray(look), lip, np.float32(talk), out)
+                      np.ascontiguousarray(blink), np.ascontiguousarray(look), rim, np.float32(talk), out)
             for line, share in zip(edges, blink, strict=True):
                 if share > 0:
                     draw_lashes(out, line, self.lashes[:3], self.lashes[3], share)
@@ -172,23 +175,26 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
     if not ({1, 2} <= set(kind.tolist()) and set(ARKIT_52.columns) <= set(track.face.space.columns)):
         raise InputError("face", expected="ARKit shapes, eyes, teeth and tongue, as sona has",
                          got=f"'{track.face.name}'", remedy="leave --face out with a photo")
+    picture = np.array(picture, np.uint8, order="C")  # kernels want one of their own
     person = likeness(track, *anchors)
     face, vertices = person.face, person.on_photo()
     triangles, pixels = face.surface.triangles, person.camera.project(vertices)
-    hidden = hidden_of(face, vertices, person.camera, kind)
+    behind = behind_of(face, vertices, person.camera, kind)
+    hidden = behind > BEHIND_M
     fade = fade_of(person, vertices, pixels, hidden, kind)
-    scene = build_scene(drawn_of(face.surface, kind, fade), vertices, person.camera, STUDIO)
+    scene = build_scene(drawn_of(face.surface, kind, fade), vertices, person.camera, MOUTH_LIGHT)
     skin, eyes, inside = (np.isin(np.arange(len(vertices)), triangles[kind == k]) for k in range(3))
     shown = skin & ~hidden
     white, irises, iris = eye_layers(picture, person.landmarks)
     gain = mouth_gain(picture, person, pixels, shown & (fade > _SURE), iris)
     layers = (white, irises, iris, lid_layer(picture, person.landmarks), *mouth_masks(picture.shape, person), gain)
-    back = (_EYES_BACK_M * eyes + _MOUTH_BACK_M * inside).astype(np.float32)
+    hollow = np.isin(np.arange(len(vertices)), triangles[(kind == 2) & named(face.surface, "mouth")])
+    back = (_EYES_BACK_M * eyes + np.where(hollow, _HOLLOW_BACK_M, _MOUTH_BACK_M * inside)).astype(np.float32)
     around = surroundings(person.camera, np.where(shown, fade, 0), pixels, skin & _of_head(face, eyes))
     lids = ((np.stack([edge] * 3, 1), np.full((len(edge), 3), 1 / 3, np.float32)) for edge in person.edges)
     return PhotoPortrait(person, picture, around, scene, kinds_of_materials(face.surface),
-                         looks_of(person, pixels, hidden, fade, skin, kind), layers, back,
-                         (*lids, _along(anchors, INNER_LIPS[:11])), lash_color(picture, person.landmarks),
+                         looks_of(person, vertices, pixels, behind, fade, kind), layers, back,
+                         (*lids, _along(anchors, INNER_LIPS)), lash_color(picture, person.landmarks),
                          confidence, tuple(notes))
 
 

@@ -17,6 +17,8 @@ SKIN, EYE, INSIDE = np.uint8(0), np.uint8(1), np.uint8(2)
 # Columns of looks, one row for each vertex.
 SOURCE_X, SOURCE_Y, SOURCE_D, FADE, SHADE, SEEN, LID = range(7)
 LOOKS = 7
+# Points of the upper lip among those round the mouth, see points.INNER_LIPS.
+UPPER_LIP = 11
 
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
@@ -107,6 +109,21 @@ def away_from(line, x, y):
     return np.sqrt(least), along
 
 
+@inlined
+def depth_in(ring, x, y):
+    """How far a point lies inside a closed line of points (m, 2), negative outside."""
+    inside, least, m = False, np.float32(1e18), ring.shape[0]
+    for k in range(m):
+        ax, ay = ring[k, 0], ring[k, 1]
+        bx, by = ring[(k + 1) % m, 0], ring[(k + 1) % m, 1]
+        if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+            inside = not inside
+        dx, dy, ux, uy = bx - ax, by - ay, x - ax, y - ay
+        t = min(max((ux * dx + uy * dy) / (dx * dx + dy * dy + np.float32(1e-9)), _ZERO), _ONE)
+        least = min(least, (ux - t * dx) ** 2 + (uy - t * dy) ** 2)
+    return np.sqrt(least) if inside else -np.sqrt(least)
+
+
 @compiled("void(uint8[:,:,::1], float32[:,::1], float32[::1], float32, float32)")
 def draw_lashes(out, line, color, width, share):
     """Draw the line of lashes along the edge of a lid, thinner towards its ends.
@@ -169,7 +186,7 @@ def coded(light):
 
 
 @inlined
-def show(fragments, weights, start, count, batch, line, face, photo, field, step, blink, look, lip, speech):
+def show(fragments, weights, start, count, batch, line, face, photo, field, step, blink, look, rim, speech):
     """Add fragments to a line (w, 4) float32 of colour times coverage, and coverage. See draw_face for the rest."""
     triangles, facets, kinds, looks = face
     picture, white, irises, iris, lids, teeth, lips, gain = photo
@@ -200,15 +217,18 @@ def show(fragments, weights, start, count, batch, line, face, photo, field, step
             grey = np.float32(0.3) * red + np.float32(0.6) * green + np.float32(0.1) * blue
             red, green, blue = blended((grey, grey, grey), (red, green, blue), gain[3])
             # The upper lip keeps the light off what is close behind it.
-            away, _ = away_from(lip, x, y)
+            away, _ = away_from(rim[:UPPER_LIP], x, y)
             light = min(away / gain[4], _ONE)
             light = np.float32(0.55) + np.float32(0.45) * light * (np.float32(2) - light)
+            light *= looks[a, SHADE] * p + looks[b, SHADE] * q + looks[c, SHADE] * r
             red, green, blue = red * light, green * light, blue * light
             red, green, blue = max(red, gain[5]), max(green, gain[6]), max(blue, gain[7])
             own = looked_up(teeth, u, v) * (looks[a, SEEN] * p + looks[b, SEEN] * q + looks[c, SEEN] * r)
             own = max(own, looked_up(lips, u, v) * (_ONE - speech))
             if own > _ZERO:
                 red, green, blue = blended((red, green, blue), sampled(picture, u, v), own)
+            # They are seen between the lips only, wherever a cheek that turns away would let them through.
+            fade *= min(max(depth_in(rim, x, y) / gain[8] + np.float32(2), _ZERO), _ONE)
         else:
             red, green, blue = sampled(picture, u, v)
             lid = looks[a, LID] * p + looks[b, LID] * q + looks[c, LID] * r
@@ -233,7 +253,7 @@ def show(fragments, weights, start, count, batch, line, face, photo, field, step
           "float32[::1], float32[::1], float32[:,::1], float32, uint8[:,:,::1])")
 def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_material, materials, textures, texels,
               two_sided, casts, view, lamps, ambient, frame, facets, heights, kinds, looks, picture, white, irises,
-              iris, lids, teeth, lips, gain, field, step, blink, look, lip, speech, out):
+              iris, lids, teeth, lips, gain, field, step, blink, look, rim, speech, out):
     """Draw a face that looks like its photo over a frame.
 
     Args:
@@ -247,12 +267,12 @@ def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_mate
         iris: (h, w) uint8, where irises are.
         lids: (h, w, 3) uint8, the photo with skin in place of eyes and lashes.
         teeth, lips: (h, w) uint8, where the photo shows the inside of the mouth, and where that and the lips' edges.
-        gain: (8,) float32: what linear red, green and blue of the mouth are multiplied with, its saturation, how far
-            the upper lip's shadow reaches in pixels, and the darkest sRGB levels.
+        gain: (9,) float32: what linear red, green and blue of the mouth are multiplied with, its saturation, how far
+            the upper lip's shadow reaches in pixels, the darkest sRGB levels, and how many pixels beyond the rim count.
         field, step: as in warp_picture.
         blink: (2,) float32, how far the left and the right eye are closed, 0 as on the photo .. 1.
         look: (2,) float32, 0 where an eye is as on the photo .. 1 where it has moved.
-        lip: (m, 2) float32 pixels of the lower edge of the upper lip.
+        rim: (m, 2) float32 pixels round the opening of the mouth, the edge of the upper lip first.
         speech: 0 where the mouth is that of the photo .. 1 where it is drawn, but for what the photo shows of it.
         out: (h, w, 3) uint8 in and out.
     """
@@ -290,7 +310,7 @@ def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_mate
                 if heights.shape[0] > 0:
                     light_reaching(batch, count, frame, heights)
                 light_fragments(batch, count, lamps, ambient)
-                show(fragments, weights, start, count, batch, line, face, photo, field, step, blink, look, lip, speech)
+                show(fragments, weights, start, count, batch, line, face, photo, field, step, blink, look, rim, speech)
                 start += count
             for column in range(low, high + 1):
                 covered = line[column, 3]
