@@ -160,11 +160,11 @@ def _database(folder, part):
         parts = {name: database.open_db(f"{prefix}{told}".encode(), create=False)
                  for name, told in _DATABASES.items() if f"{prefix}{told}" in inside}
         with database.begin(db=parts["pictures"]) as reading:
-            keys = sorted((key.decode() for key, _ in reading.cursor()), key=lambda key: (len(key), key))
+            keys = [key.decode(errors="replace") for key, _ in reading.cursor()]
     except lmdb.Error as error:
         raise InputError(folder, expected="a database of LMDB", got=str(error)[:120],
                          remedy="check the download") from error
-    return tuple(keys), lambda key: _of_database(database, parts, key)
+    return tuple(sorted(keys, key=lambda key: (len(key), key))), lambda key: _of_database(database, parts, key)
 
 
 @lru_cache(maxsize=4)

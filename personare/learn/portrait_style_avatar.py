@@ -252,8 +252,8 @@ class PersonTask(tasks.Task):
         if not self.options.start:
             raise InputError("start", expected="the bundle of a trained renderer", got="none",
                              remedy="--option start=FOLDER; personare learn style-avatar or convert makes one")
-        weights, config = tasks.loaded(self.options.start)
-        known = {field.name: config["own"][field.name] for field in fields(nets.StyleAvatarConfig)}
+        weights, config = tasks.loaded(self.options.start, ("encoder", "generator"))
+        known = {field.name: config["own"].get(field.name, field.default) for field in fields(nets.StyleAvatarConfig)}
         self.config = nets.StyleAvatarConfig(**known)
         encoder = tasks.fill(nets.texture_encoder(self.config), weights["encoder"], self.options.start)
         generator = tasks.fill(nets.generator(self.config), weights["generator"], self.options.start)
@@ -266,8 +266,8 @@ class PersonTask(tasks.Task):
     def _blender(self, weights):
         found, source = weights.get("blender"), self.options.start
         if self.options.blender:
-            other, _ = tasks.loaded(self.options.blender)
-            found, source = other.get("blender"), self.options.blender
+            other, _ = tasks.loaded(self.options.blender, ("blender",))
+            found, source = other["blender"], self.options.blender
         if found is None:
             return nets.started(nets.generator(nets.StyleAvatarConfig(width=self.options.blender_width), 3))
         return tasks.fill(enhancer_like(found), found, source)

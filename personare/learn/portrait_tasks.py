@@ -193,14 +193,15 @@ def flat(tensor):
     return tensor.flatten(0, 1)
 
 
-def loaded(path):
+def loaded(path, needed=()):
     """(networks: dict of name -> dict of tensors, config: dict) of a bundle of a portrait network.
 
     Args:
         path: folder of the bundle.
+        needed: names of networks that it must have.
 
     Raises:
-        AssetError, InputError: no such bundle.
+        AssetError, InputError: no such bundle, or without one of those.
     """
     from personare.learn.portrait_export import WEIGHTS
     from personare.store import read_bundle
@@ -215,6 +216,10 @@ def loaded(path):
     for name, value in load_file(bundle.path(WEIGHTS)).items():
         part, _, key = name.partition(".")
         networks.setdefault(part, {})[key] = value
+    missing = [name for name in needed if name not in networks]
+    if missing:
+        raise InputError(path, expected=f"a bundle with a network called {missing[0]}",
+                         got=f"one of {bundle.card.method} with {', '.join(networks)}", remedy="give another one")
     return networks, bundle.card.config
 
 

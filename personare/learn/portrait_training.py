@@ -119,7 +119,7 @@ class Run:
         self.schedule = task.schedule
         self.steps = training.steps or self.schedule.steps
         self.size = training.batch_size or self.schedule.batch_size
-        self.networks = task.networks(data).to(training.device).train()
+        self.networks = _placed(task.networks(data), training.device).train()
         if task.eyes is not None:
             task.eyes.to(training.device)
         judge = list(self.networks["judge"].parameters()) if "judge" in self.networks else []
@@ -231,3 +231,16 @@ class Run:
     def _told(self):
         """Settings that may not change on the way, as text."""
         return f"{self.task.name} {self.task.options} batch {self.size} seed {self.training.seed}"
+
+
+def _placed(network, device):
+    """A network on a device of torch.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    try:
+        return network.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError("device", expected="cpu, or cuda on a machine that has it", got=device,
+                         remedy="use cpu") from error

@@ -130,6 +130,13 @@ def test_what_lacks_is_told(data, tmp_path, person):
         learn_portrait("dvp-renderer", tmp_path / "bare", tmp_path / "x", options=SMALL["dvp-renderer"], training=QUICK)
     with pytest.raises(InputError, match="option start=FOLDER"):
         learn_portrait("style-avatar-person", data, tmp_path / "y", training=QUICK)
+    learn_portrait("style-avatar-nvp", data, tmp_path / "nvp", options=SMALL["style-avatar-nvp"],
+                   training=PortraitTraining(1, 1))
+    with pytest.raises(InputError, match="a network called encoder, got one of style-avatar-nvp with blender"):
+        learn_portrait("style-avatar-person", data, tmp_path / "y", options={"start": str(tmp_path / "nvp")})
+    with pytest.raises(InputError, match="device: expected cpu, or cuda on a machine that has it, got xyz"):
+        learn_portrait("style-avatar-nvp", data, tmp_path / "z", options=SMALL["style-avatar-nvp"],
+                       training=PortraitTraining(1, 1, device="xyz"))
     with pytest.raises(InputError, match="no folder"):
         PortraitData(tmp_path / "nowhere")
 
