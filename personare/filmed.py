@@ -4,9 +4,10 @@ from pathlib import Path
 
 from personare import registry
 from personare.api import open_face, save
+from personare.errors import MissingExtra
 
 
-def track(path, *, face="sona", model=None, focal_px=None, progress=None):
+def track(path, *, face="sona", model=None, focal_px=None, photometric=False, progress=None):
     """Follow the face in a video.
 
     Args:
@@ -14,7 +15,8 @@ def track(path, *, face="sona", model=None, focal_px=None, progress=None):
         face: face to fit, as for open_face.
         model: path of MediaPipe's face_landmarker.task; default the user's copy.
         focal_px: focal length of the camera in pixels, where it is known.
-        progress: called with (pictures done, in total or None).
+        photometric: refine it on every pixel of the face, which needs torch and most of a second a picture.
+        progress: called with (pictures done, in total or None); after that once more for the refinement.
 
     Returns:
         Track: the person's face, and its expression and head pose in every picture.
@@ -24,7 +26,13 @@ def track(path, *, face="sona", model=None, focal_px=None, progress=None):
     """
     from personare.tracking.track import track as follow
 
-    return follow(path, face=open_face(face), model=model, focal_px=focal_px, progress=progress)
+    if photometric:
+        try:
+            from personare.learn.photometric import refine
+        except ModuleNotFoundError as error:
+            raise MissingExtra("refining a track on pictures", package=error.name, extra="learn") from error
+    found = follow(path, face=open_face(face), model=model, focal_px=focal_px, progress=progress)
+    return refine(found, path, progress=progress) if photometric else found
 
 
 def save_track(track, path, *, format=None, fps=None, progress=None):
