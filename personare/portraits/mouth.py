@@ -6,13 +6,15 @@ from personare.portraits.eyes import polygon_depth
 from personare.portraits.points import EYES, INNER_LIPS, OUTER_LIPS
 from personare.rendering.light import linear
 
-# Linear light that the built-in head's skin and whites of the eyes send back in the light of photo.py; measured on its
-# own picture, tests/portraits/test_mouth.py.
+# Linear light that the built-in head's whites of the eyes, front teeth and skin send back in the light of photo.py;
+# measured on its own picture, tests/portraits/test_mouth.py.
 _WHITE_LIGHT = np.array([0.553, 0.536, 0.530])
+_TEETH_LIGHT = np.array([0.610, 0.539, 0.445])
 _SKIN_LIGHT = np.array([0.694, 0.434, 0.332])
 # Skin this saturated is in full colour: (max - min) / max of sRGB levels.
 _COLOURFUL = 0.22
 _GAIN = (0.12, 1.6)
+_FEWEST, _SURE = 8, 200  # pixels of eyes or teeth from which light is told, and how surely they are teeth, 0..255
 # Softness of the edge of an open mouth, and how far beyond it lips belong to it, in widths of the mouth.
 _SOFT_SHARE, _EDGES_SHARE = 0.02, 0.05
 # The upper lip's shadow reaches so far, in widths of the mouth; the dark behind is so much of the lips' own levels.
@@ -44,7 +46,7 @@ def mouth_masks(shape, person):
     return masks
 
 
-def mouth_gain(picture, person, pixels, skin, iris):
+def mouth_gain(picture, person, pixels, skin, iris, teeth_seen):
     """What the drawn mouth is multiplied with to suit the light of the photo.
 
     The whites of the eyes tell the light best, as teeth are about as bright; skin tells where they are not seen.
@@ -55,6 +57,7 @@ def mouth_gain(picture, person, pixels, skin, iris):
         pixels: (v, 3) pixels of the mesh on the photo.
         skin: (v,) bool, vertices of skin that is seen.
         iris: (h, w) uint8 where irises are.
+        teeth_seen: (h, w) uint8 where the photo shows the inside of the mouth.
 
     Returns:
         (9,) float32, see pixels.draw_face.
@@ -78,10 +81,15 @@ def mouth_gain(picture, person, pixels, skin, iris):
     whites = np.concatenate(whites) if whites else np.zeros((0, 3))
     brightness = skin_light.mean() / _SKIN_LIGHT.mean()
     color = np.ones(3)
-    if len(whites) >= 8:
+    if len(whites) >= _FEWEST:
         white = np.percentile(whites, 70, axis=0)
         brightness = np.clip(white.mean() / _WHITE_LIGHT.mean(), 0.8 * brightness, 2.5 * brightness)
         color = white / max(white.mean(), 1e-6) / (_WHITE_LIGHT / _WHITE_LIGHT.mean())
+    teeth = linear(picture[teeth_seen > _SURE])
+    if len(teeth) >= _FEWEST:
+        # Teeth that the photo shows tell it best, if they are teeth: brighter than what an open mouth shows else.
+        bright = np.percentile(teeth.mean(axis=1), 85) / _TEETH_LIGHT.mean()
+        brightness = bright if bright > brightness else brightness
     color = np.clip(color, 0.6, 1.5) ** 0.7
     rim = person.landmarks[list(OUTER_LIPS)]
     lips = picture[np.clip(rim[:, 1].astype(int), 0, h - 1), np.clip(rim[:, 0].astype(int), 0, w - 1)]

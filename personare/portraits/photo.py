@@ -186,8 +186,9 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
     skin, eyes, inside = (np.isin(np.arange(len(vertices)), triangles[kind == k]) for k in range(3))
     shown = skin & ~hidden
     white, irises, iris = eye_layers(picture, person.landmarks)
-    gain = mouth_gain(picture, person, pixels, shown & (fade > _SURE), iris)
-    layers = (white, irises, iris, lid_layer(picture, person.landmarks), *mouth_masks(picture.shape, person), gain)
+    teeth, lips = mouth_masks(picture.shape, person)
+    gain = mouth_gain(picture, person, pixels, shown & (fade > _SURE), iris, teeth)
+    layers = (white, irises, iris, lid_layer(picture, person.landmarks), teeth, lips, gain)
     hollow = np.isin(np.arange(len(vertices)), triangles[(kind == 2) & named(face.surface, "mouth")])
     back = (_EYES_BACK_M * eyes + np.where(hollow, _HOLLOW_BACK_M, _MOUTH_BACK_M * inside)).astype(np.float32)
     around = surroundings(person.camera, np.where(shown, fade, 0), pixels, skin & _of_head(face, eyes))
