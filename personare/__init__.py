@@ -14,6 +14,8 @@ _HOMES = {
     "personare.api": ("load", "open_stream", "animate", "compare", "convert_face", "diversity", "evaluate", "open_face",
                       "read_motion", "render", "save", "save_face", "sheet"),
     "personare.filmed": ("track", "save_track"),
+    "personare.metrics.sync": ("measure_sync",),
+    "personare.metrics.videos": ("compare_videos",),
     "personare.motion.emotion": ("Emotion",),
     "personare.motion.layers": ("Layers", "STILL"),
     "personare.transfer": ("convert", "rig"),

@@ -12,10 +12,12 @@ from torch import nn
 from personare.errors import InputError
 from personare.files.checkpoints import is_zipped_pickle
 from personare.learn.convert_deep3d import deep3d_bundle
+from personare.learn.convert_perceptual import perceptual_bundle
 from personare.learn.convert_portraits import NEURAL, convert_portrait, portrait_part
 from personare.learn.convert_stylist import convert_stylist, is_stylist
 from personare.learn.export import OPSET
 from personare.learn.nets.deep3d import is_deep3d
+from personare.learn.nets.perceptual import is_linear
 from personare.learn.nets.puppetry import CODE_SCALE, puppetry_of
 from personare.motion.mapping import Mapping
 from personare.motion.puppetry import FILTER, FPS, code_space, with_mapping
@@ -31,7 +33,8 @@ def convert_checkpoints(paths, folder):
     """Make a bundle of released files; which network they are of is told by the names in them.
 
     Args:
-        paths: list with a checkpoint as convert_checkpoint takes it; or style_avatar's: one or two checkpoints, and
+        paths: list with a checkpoint as convert_checkpoint takes it; or torchvision's AlexNet or VGG-16 and LPIPS's
+            weights for it; or style_avatar's: one or two checkpoints, and
             if wanted its codes (.npy) and its two files of what is usual (.pkl), see convert_stylist; or
             Deep3DFaceRecon_pytorch's epoch_20.pth with its similarity_Lm3D_all.mat; or the networks of a portrait, see
             convert_portraits.
@@ -51,6 +54,11 @@ def convert_checkpoints(paths, folder):
                              got=", ".join(Path(path).name for path in paths), remedy="leave the others out")
         networks = [bare(first), *(bare(read_tensors(path)) for path in checkpoints[1:])]
         return convert_portrait(networks, folder, source=", ".join(Path(path).name for path in checkpoints))
+    if len(checkpoints) == len(paths) == 2:
+        both = sorted(((bare(read_tensors(path)), Path(path).name) for path in checkpoints),
+                      key=lambda one: is_linear(one[0]))
+        if is_linear(both[1][0]):
+            return perceptual_bundle(both[0][0], both[1][0], folder, source=f"{both[0][1]}, {both[1][1]}")
     if not is_stylist(first):
         standard = [path for path in paths if Path(path).suffix.lower() == ".mat"]
         if is_deep3d(first) and len(checkpoints) == len(standard) == 1 and len(paths) == 2:
