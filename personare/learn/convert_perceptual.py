@@ -7,9 +7,10 @@ import torch
 
 from personare.learn.export import OPSET
 from personare.learn.nets.perceptual import perceptual_of
-from personare.metrics.pictures import GRAPH, LINEAR, METHOD
 from personare.store import write_bundle
 
+# What personare.metrics.pictures reads, a neighbour of this layer.
+GRAPH, LINEAR, METHOD = "model.onnx", "linear.npz", "perceptual"
 _LICENCE = "that of the checkpoints; LPIPS's is BSD-2-Clause, torchvision's BSD-3-Clause"
 
 
