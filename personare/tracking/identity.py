@@ -26,12 +26,13 @@ def modes(points):
         (m, n, 3) float64 metres a deviation.
     """
     basis = []
-    for axis in range(3):
-        values, vectors = np.linalg.eigh(_kernel(points, points, axis, _SCALES))
-        moves = np.zeros((_MODES, len(points), 3))
-        take = slice(-1, -_MODES - 1, -1)
-        moves[:, :, axis] = (vectors[:, take] * np.sqrt(np.maximum(values[take], 0))).T
-        basis.append(moves)
+    take = slice(-1, -_MODES - 1, -1)
+    for gram, axes in zip(_kernels(points, points, _SCALES), ((0,), (1, 2)), strict=True):
+        values, vectors = np.linalg.eigh(gram)
+        for axis in axes:
+            moves = np.zeros((_MODES, len(points), 3))
+            moves[:, :, axis] = (vectors[:, take] * np.sqrt(np.maximum(values[take], 0))).T
+            basis.append(moves)
     return np.concatenate(basis)
 
 
@@ -45,24 +46,27 @@ def spread_out(points, moves, vertices):
         (v, 3) float32 metres.
     """
     carried = np.zeros(vertices.shape, np.float32)
-    for axis in range(3):
-        gram = _kernel(points, points, axis, (*_SCALES, _FINE))
-        weights = np.linalg.solve(gram + 1e-3 * _FINE[1] ** 2 * np.eye(len(points)), moves[:, axis])
-        for start in range(0, len(vertices), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            carried[part, axis] = _kernel(vertices[part], points, axis, (*_SCALES, _FINE)) @ weights
+    scales, noise = (*_SCALES, _FINE), 1e-3 * _FINE[1] ** 2 * np.eye(len(points))
+    across, along = (np.linalg.solve(gram + noise, moves[:, axes]) for gram, axes in
+                     zip(_kernels(points, points, scales), ([0], [1, 2]), strict=True))
+    for start in range(0, len(vertices), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        odd, even = _kernels(vertices[part], points, scales)
+        carried[part, :1], carried[part, 1:] = odd @ across, even @ along
     return carried
 
 
-def _kernel(a, b, axis, scales):
-    """(p, q) covariance of one component of the displacement at points a and b."""
-    sign = -1.0 if axis == 0 else 1.0
+def _kernels(a, b, scales):
+    """Two (p, q) covariances of the displacement at points a and b: of its component across the face, of the others."""
     plain, mirrored = _squared(a, b), _squared(a, b * [-1, 1, 1])
-    total = np.zeros(plain.shape)
+    odd, even = np.zeros(plain.shape), np.zeros(plain.shape)
     for width, deviation in scales:
-        near, across = np.exp(plain / (-2 * width**2)), np.exp(mirrored / (-2 * width**2))
-        total += deviation**2 * (near + _SYMMETRIC * sign * across) / (1 + _SYMMETRIC)
-    return total
+        near, far = np.exp(plain / (-2 * width**2)), np.exp(mirrored / (-2 * width**2))
+        far *= _SYMMETRIC
+        share = deviation**2 / (1 + _SYMMETRIC)
+        odd += share * (near - far)
+        even += share * (near + far)
+    return odd, even
 
 
 def _squared(a, b):
