@@ -24,16 +24,19 @@ class Scales:
 
     Args:
         expression: of a column. turn_rad: of the head. move_m: (3,) of its place along the camera's axes.
-        shape_m: of the person's shape.
+        shape_m: of the person's shape. seen: of points on the picture, in face heights.
         step: of Adam in these units.
-        held, middle, restless: weights of distance from the track, of the mean distance, of changes of speed.
+        trusted, held, middle, restless: weights of distance on the picture, of distance from the track, of
+            its mean, of changes of speed.
     """
 
     expression: float
     turn_rad: float
     move_m: tuple[float, float, float]
     shape_m: float
+    seen: float
     step: float
+    trusted: float
     held: float
     middle: float
     restless: float
@@ -191,7 +194,8 @@ def descend(person, frames, crops, level, *, steps, scales, start, batch, shape=
                 with torch.no_grad():
                     colors[first] = lit(person, vertices, frames.light[part])
             cut = crops.part(first, first + batch)
-            (difference(person, vertices, colors[first], cut, *cut.at(level, device=device)).sum()).backward()
+            (difference(person, vertices, colors[first], cut, *cut.at(level, device=device)).sum()
+             + held.on_pictures(vertices, cut, part)).backward()
         held.loss(moved, free).backward()
         optimiser.step()
     with torch.no_grad():
@@ -233,7 +237,7 @@ class _Pull:
 
     def __init__(self, person, frames, start, before, scales):
         self.scales, self.start, self.count = scales, start, len(frames.values)
-        self.before = before
+        self.before, self.person = before, person
         number, shot = frames.number, frames.shot
         if before is not None:
             number, shot = torch.cat([before.number, number]), torch.cat([before.shot, shot])
@@ -242,6 +246,21 @@ class _Pull:
         self.axes = 1 / torch.tensor(scales.move_m, device=frames.move.device)
         self.camera = torch.as_tensor(person.camera.camera_from_world[:3, :3], dtype=torch.float32,
                                       device=frames.move.device)
+
+    def on_pictures(self, vertices, crops, part):
+        """Sum over some frames of how far points have gone on the pictures, to be added to that of the pictures."""
+        if not self.scales.trusted:
+            return 0.0
+        with torch.no_grad():
+            start = self.person.vertices(self.start.part(part.start, part.stop))
+            first = self._places(start, crops)
+            height = first[..., 1].amax(1) - first[..., 1].amin(1)
+        apart = (self._places(vertices, crops) - first) / (self.scales.seen * height[:, None, None])
+        return self.scales.trusted * ((1 + apart.square().sum(-1)).sqrt() - 1).mean(1).sum()
+
+    def _places(self, vertices, crops):
+        clip = self.person.clip(vertices, crops)
+        return clip[..., :2] / clip[..., 3:]
 
     def loss(self, moved, free):
         """Sum over frames, to be added to that of the pictures."""

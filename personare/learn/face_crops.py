@@ -65,8 +65,28 @@ class CropPlan:
     factor: int
     corner: np.ndarray
 
-    def cut(self, picture, frame):
-        """(side, side, 3) uint8 and (side, side) bool of one picture (h, w, 3) uint8."""
+    def cut(self, picture, frame, points=None):
+        """One picture, cut.
+
+        Args:
+            picture: (h, w, 3) uint8.
+            frame: its number.
+            points: (n, 2) pixels; what lies outside of their convex hull counts as outside. None or fewer than three:
+                all of the picture counts.
+
+        Returns:
+            (side, side, 3) uint8 and (side, side) bool.
+        """
+        cut, inside = self._cut(picture, frame)
+        if points is None or len(points) < 3:
+            return cut, inside
+        corners = (hull(points) - self.corner[frame]) / self.factor
+        x = np.arange(self.side) + 0.5
+        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, 0), strict=True):
+            inside &= (x1 - x0) * (x[:, None] - y0) - (y1 - y0) * (x - x0) >= 0
+        return cut, inside
+
+    def _cut(self, picture, frame):
         whole, (h, w) = self.side * self.factor, picture.shape[:2]
         left, top = self.corner[frame]
         out, inside = np.zeros((whole, whole, 3), np.uint8), np.zeros((whole, whole), bool)
@@ -79,6 +99,24 @@ class CropPlan:
         blocks = out.reshape(self.side, self.factor, self.side, self.factor, 3)
         mean = (blocks.sum((1, 3), dtype=np.uint32) + self.factor**2 // 2) // self.factor**2
         return mean.astype(np.uint8), inside.reshape(self.side, self.factor, self.side, self.factor).all((1, 3))
+
+
+def hull(points):
+    """(m, 2) corners of the convex hull of points (n, 2), each further one a turn from x towards y."""
+    points = np.unique(np.asarray(points, np.float64), axis=0)
+    halves = []
+    for ordered in (points, points[::-1]):
+        half = []
+        for point in ordered:
+            while len(half) > 1 and _turn(half[-2], half[-1], point) <= 0:
+                half.pop()
+            half.append(point)
+        halves += half[:-1]
+    return np.array(halves)
+
+
+def _turn(a, b, c):
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def plan_of(low, high, *, finest, levels):

@@ -36,12 +36,15 @@ class PhotometricOptions:
     Args:
         steps: of Adam, coarsest pictures first; each level has twice the pixels a side of the one before.
         finest: most pixels of a side of the finest pictures.
-        step: of Adam, as a share of the four that follow.
+        step: of Adam, as a share of the four that follow it.
         expression: how far a column may be wrong, 0..1.
         turn_rad: how far the head's angles may be.
         move_m: how far its place may be across the view; four times that along it.
         shape_m: how far the person's shape may be; 0 leaves it.
         bumps: smooth bumps that the shape is changed by.
+        seen: how far points of the face may be from where the track has them on the picture, in face heights; 0.004 is
+            about a hundredth of the eye distance, as landmarks go.
+        trusted: weight of being farther than that.
         held: weight of what moves away from the track.
         middle: weight of what does so in all pictures alike.
         restless: weight of changes of speed.
@@ -58,6 +61,8 @@ class PhotometricOptions:
     move_m: float = 0.002
     shape_m: float = 0.0007
     bumps: int = 60
+    seen: float = 0.004
+    trusted: float = 1.5e-3
     held: float = 5e-4
     middle: float = 2e-2
     restless: float = 5e-4
@@ -79,7 +84,7 @@ class PhotometricOptions:
     def scales(self):
         """Scales of the descent."""
         return Scales(self.expression, self.turn_rad, (self.move_m, self.move_m, 4 * self.move_m), self.shape_m,
-                      self.step, self.held, self.middle, self.restless)
+                      self.seen, self.step, self.trusted, self.held, self.middle, self.restless)
 
 
 def refine(track, path, *, options=None, device="cpu", progress=None):
@@ -177,7 +182,8 @@ def _cuts(track, pictures, plan, wanted):
                              got=f"{picture.shape[1]}x{picture.shape[0]}", remedy="give the video that was tracked")
         count = number + 1
         if number in wanted:
-            yield number, plan.cut(picture, number)
+            points = track.landmarks[number, :, :2]
+            yield number, plan.cut(picture, number, points[np.isfinite(points).all(1)])
     if count < len(track):
         raise InputError("pictures", expected=f"{len(track)} pictures, one for each frame of the track", got=str(count),
                          remedy="give the video that was tracked")

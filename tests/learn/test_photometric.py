@@ -10,11 +10,12 @@ torch = pytest.importorskip("torch", reason="needs torch, an optional install")
 import personare  # noqa: E402
 from personare.errors import InputError  # noqa: E402
 from personare.learn.face_crops import plan_of  # noqa: E402
-from personare.learn.photometric import PhotometricOptions, refine_pictures  # noqa: E402
+from personare.learn.photometric import PhotometricOptions, refine, refine_pictures  # noqa: E402
 from personare.learn.posed_face import bumps_over, posed_face  # noqa: E402
 from personare.learn.shading import turns  # noqa: E402
 from personare.rendering.camera import frame_face  # noqa: E402
 from personare.rendering.frames import render_frames  # noqa: E402
+from personare.tracking.files import read_track, write_track  # noqa: E402
 from personare.types import Motion, Track  # noqa: E402
 
 FRAMES, FPS = 8, 25
@@ -149,3 +150,35 @@ def test_bumps_reach_everywhere_and_are_smooth():
     assert heights.shape == (500, 30)
     assert heights.max() == pytest.approx(1)
     assert heights.max(1).min() > 0.1
+
+
+def test_from_a_video_into_a_file(filmed, tmp_path):
+    av = pytest.importorskip("av")
+    true, pictures = filmed
+    with av.open(str(tmp_path / "talk.mp4"), "w") as container:
+        stream = container.add_stream("libx264", FPS, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 200, 200, "yuv444p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    quick = replace(QUICK, steps=(2,))
+    found = refine(true, tmp_path / "talk.mp4", options=quick)
+    direct = refine_pictures(true, lambda: iter(pictures), options=quick)
+    np.testing.assert_allclose(found.motion.values, direct.motion.values, atol=0.05)
+    np.testing.assert_allclose(found.light, direct.light, atol=0.05)
+    write_track(found, tmp_path / "take.npz")
+    again = read_track(tmp_path / "take.npz")
+    np.testing.assert_array_equal(again.light, found.light)
+    assert again.notes == found.notes
+    np.testing.assert_allclose(again.face.rest, found.face.rest, atol=2e-5)
+
+
+def test_only_what_lies_between_landmarks_counts():
+    plan = plan_of(np.array([[10.0, 10]]), np.array([[90.0, 90]]), finest=200, levels=1)
+    points = np.array([[20.0, 30], [70, 20], [80, 80], [30, 70], [50, 50], [45, 60]])
+    _, inside = plan.cut(np.zeros((100, 100, 3), np.uint8), 0, points)
+    left, top = plan.corner[0]
+    for (x, y), expected in (((50, 50), True), ((24, 34), True), ((22, 60), False), ((78, 30), False)):
+        assert inside[y - top, x - left] == expected
+    # The area of the quadrangle by the shoelace rule is 2500 pixels.
+    assert inside.sum() == pytest.approx(2500, abs=60)
