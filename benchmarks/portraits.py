@@ -98,7 +98,8 @@ class Compared:
         self.person, self.followed, self.pictures = person, followed, pictures
         _, material = prepare(followed, options)
         seen = read_windows(pictures[:first], material)
-        self.codes, self.size, self.every = seen.code, material.size, material.every
+        self.size, self.every = material.size, material.every
+        self.codes = person.shot.codes(person.shot.values[:: self.every, person.region.indices])
         self.texture = mean_texture(seen, material.size).permute(1, 2, 0).numpy()
         self.mean = mean_window(seen).permute(1, 2, 0).numpy()
         self.window = windows(person.region, person.camera, followed.motion.head_pose)
