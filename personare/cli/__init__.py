@@ -10,6 +10,7 @@ from personare.cli import (  # noqa: F401  each adds commands to the app
     data,
     evaluate,
     face,
+    fetch,
     learn,
     listing,
     live,

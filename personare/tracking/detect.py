@@ -4,12 +4,13 @@ Source:
     MediaPipe Tasks, Face Landmarker in video mode (Google, Apache 2.0), see personare.tracking.landmarks.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
 from personare.errors import InputError, MissingExtra
-from personare.tracking.landmarks import COUNT, model_path
+from personare.tracking.landmarks import COUNT, hushed, model_path
 from personare.tracking.video import read_pictures, time_code, video_info
 
 # Outer corners of the eyes: the measure of a face on a picture.
@@ -71,13 +72,16 @@ def detect(path, *, model=None, progress=None):
         InputError: no video, or no face in it that is large enough.
     """
     info = video_info(path)
-    finder = _Finder(model)
+    with hushed():
+        finder = _Finder(model)
     points, times, others = [], [], []
     try:
         for i, (time_s, picture) in enumerate(read_pictures(path)):
-            points.append(finder.find(picture, time_s))
+            with nullcontext() if i else hushed():
+                points.append(finder.find(picture, time_s))
+                several = i % _SEARCH_EVERY == 0 and finder.people(picture) > 1
             times.append(time_s)
-            if i % _SEARCH_EVERY == 0 and finder.people(picture) > 1:
+            if several:
                 others.append(time_s)
             if progress:
                 progress(i + 1, max(info.count, i + 1) or None)

@@ -7,6 +7,8 @@ Source:
 """
 
 import os
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +42,29 @@ def model_path(path=None):
     """
     chosen = Path(path or os.environ.get("PERSONARE_FACE_LANDMARKER") or user_path("models", MODEL))
     if not chosen.is_file():
-        raise AssetError(f"{chosen}: the face landmarker's model is not there; download {MODEL} from the pages of "
-                         "MediaPipe's Face Landmarker (Google, Apache 2.0), put it there or set "
-                         "PERSONARE_FACE_LANDMARKER to its path")
+        raise AssetError(f"{chosen}: the face landmarker's model is not there; run personare fetch face_landmarker, or "
+                         f"download {MODEL} from the pages of MediaPipe's Face Landmarker (Google, Apache 2.0), put it "
+                         "there or set PERSONARE_FACE_LANDMARKER to its path")
     return chosen
+
+
+@contextmanager
+def hushed():
+    """What MediaPipe's native code writes on standard error while it starts up goes nowhere."""
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, ValueError, AttributeError):
+        yield  # there is no standard error to write on
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def landmarks(pictures, *, model=None):
@@ -68,7 +89,7 @@ def landmarks(pictures, *, model=None):
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(model_path(model))), num_faces=1)
     # Closed by hand: left to the interpreter's exit, the object prints an exception.
-    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+    with hushed(), vision.FaceLandmarker.create_from_options(options) as landmarker:
         return [_points(landmarker.detect(mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture))), picture.shape)
             for picture in pictures]

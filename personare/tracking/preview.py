@@ -79,7 +79,8 @@ def _dotted(picture, points):
     if not np.isfinite(points[0, 0]):
         return picture
     for group, color in ((slice(None), _FOUND), (list(OUTER_LIPS + INNER_LIPS), _LIPS)):
-        x, y = (np.floor(points[group, axis]).astype(int) for axis in (0, 1))
-        inside = (x >= 0) & (y >= 0) & (x < w) & (y < h)
-        picture[y[inside], x[inside]] = color
+        for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            x, y = np.floor(points[group, :2] - 0.5).astype(int).T + np.array([[right], [down]])
+            inside = (x >= 0) & (y >= 0) & (x < w) & (y < h)
+            picture[y[inside], x[inside]] = color
     return picture

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "personare"
 LAYERS = (
     {"errors", "arrays", "types", "spaces"},
     {"registry", "store", "assets", "files"},
+    {"fetching"},
     {"audio", "faces", "rendering", "export"},
     {"motion", "tracking", "portraits"},
     {"metrics", "live", "learn", "transfer", "people"},
