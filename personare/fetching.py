@@ -47,7 +47,8 @@ SOURCES = {
         "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
         "face_landmarker.task",
         "https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker", "Apache 2.0, Google",
-        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff", 3_758_596, "models", "face_landmarker.task"),
+        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff", 3_758_596, "models",
+        "face_landmarker.task"),
 }
 
 
