@@ -26,7 +26,7 @@ _LIDS_REACH = 1.2
 # They are drawn in full up to the second of these distances, and fade out to the first.
 _LIDS_FADE = (-0.95, -0.65)
 # Light in the mouth falls to a share of it with so many metres behind what is lit in full.
-_LIT_M, _DEEP_M, _DEEP_DARK = 0.008, 0.018, 0.45
+_LIT_M, _DEEP_M, _DEEP_DARK = 0.008, 0.016, 0.40
 # Skin of the lids lies in folds: what is behind by this, or turned from the viewer by this cosine, is not what is seen.
 _FOLD_M, _FOLD_FACING = 0.0015, 0.15
 # How dark the inner side of the lips is where no light comes in.

@@ -19,8 +19,8 @@ _FEWEST, _SURE = 8, 200  # pixels of eyes or teeth from which light is told, and
 _SOFT_SHARE, _EDGES_SHARE = 0.02, 0.05
 # The upper lip's shadow reaches so far, in widths of the mouth; the dark behind is so much of the lips' own levels.
 _SHADOW, _DARKEST = 0.11, 0.10
-# Teeth count as seen up to half to once this share of the mouth's width beyond the landmarks of the lips.
-_BEYOND = 0.05
+# The edge of the lips before the teeth is this soft, in widths of the mouth.
+_LIPS_SOFT = 0.03
 
 
 def mouth_masks(shape, person):
@@ -94,4 +94,4 @@ def mouth_gain(picture, person, pixels, skin, iris, teeth_seen):
     rim = person.landmarks[list(OUTER_LIPS)]
     lips = picture[np.clip(rim[:, 1].astype(int), 0, h - 1), np.clip(rim[:, 0].astype(int), 0, w - 1)]
     return np.array([*np.clip(brightness * color, *_GAIN), saturation, max(_SHADOW * np.ptp(rim[:, 0]), 1.0),
-                     *(_DARKEST * np.median(lips, axis=0)), max(_BEYOND * np.ptp(rim[:, 0]), 1.0)], np.float32)
+                     *(_DARKEST * np.median(lips, axis=0)), max(_LIPS_SOFT * np.ptp(rim[:, 0]), 1.0)], np.float32)

@@ -20,6 +20,9 @@ LOOKS = 7
 # Points of the upper lip among those round the mouth, see points.INNER_LIPS.
 UPPER_LIP = 11
 
+# The inside of the mouth is seen in full from one soft edge inside the line of the lips less this on.
+_SLACK = np.float32(1.3)
+
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
 
@@ -228,7 +231,7 @@ def show(fragments, weights, start, count, batch, line, face, photo, field, step
             if own > _ZERO:
                 red, green, blue = blended((red, green, blue), sampled(picture, u, v), own)
             # They are seen between the lips only, wherever a cheek that turns away would let them through.
-            fade *= min(max(depth_in(rim, x, y) / gain[8] + np.float32(2), _ZERO), _ONE)
+            fade *= min(max(depth_in(rim, x, y) / gain[8] + _SLACK, _ZERO), _ONE)
         else:
             red, green, blue = sampled(picture, u, v)
             lid = looks[a, LID] * p + looks[b, LID] * q + looks[c, LID] * r
@@ -268,7 +271,8 @@ def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_mate
         lids: (h, w, 3) uint8, the photo with skin in place of eyes and lashes.
         teeth, lips: (h, w) uint8, where the photo shows the inside of the mouth, and where that and the lips' edges.
         gain: (9,) float32: what linear red, green and blue of the mouth are multiplied with, its saturation, how far
-            the upper lip's shadow reaches in pixels, the darkest sRGB levels, and how many pixels beyond the rim count.
+            the upper lip's shadow reaches in pixels, the darkest sRGB levels, and how soft the edge of the
+            lips is, pixels.
         field, step: as in warp_picture.
         blink: (2,) float32, how far the left and the right eye are closed, 0 as on the photo .. 1.
         look: (2,) float32, 0 where an eye is as on the photo .. 1 where it has moved.
