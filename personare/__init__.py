@@ -18,6 +18,7 @@ _HOMES = {
     "personare.metrics.videos": ("compare_videos",),
     "personare.motion.emotion": ("Emotion",),
     "personare.motion.layers": ("Layers", "STILL"),
+    "personare.motion.strengths": ("Strengths",),
     "personare.transfer": ("convert", "rig"),
     "personare.types": ("Audio", "AudioStream", "Face", "Features", "Material", "Mesh", "Motion", "Style",
                         "Portrait", "Surface", "Take", "Track"),

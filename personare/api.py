@@ -46,7 +46,7 @@ def open_stream(path):
 
 
 def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articulation=1.0, style=None, seed=None,
-            progress=None):
+            strengths=None, progress=None):
     """Turn speech into motion.
 
     Args:
@@ -60,6 +60,7 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articula
         articulation: 0.3 mumbled .. 1 as the model has it .. 2 exaggerated.
         style: for models that have styles: the name of one, a Motion or the path of a take to speak like, or a Style.
         seed: for models that draw their motion, an integer >= 0; default that of layers.
+        strengths: personare.Strengths: size of lips and upper face, smoothing; None for as the model has it.
         progress: called with (seconds done, seconds in total or None) now and then.
 
     Returns:
@@ -70,7 +71,8 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articula
     """
     stream = _as_stream(audio)
     performance = Performance(model, from_hz=stream.rate_hz, fps=fps, layers=layers, emotion=emotion,
-                              articulation=articulation, style=style, seed=seed)
+                              articulation=articulation, style=style, seed=seed,
+                              strengths=strengths)
     pieces, done = [], 0
     for chunk in stream.chunks():
         pieces.append(performance.push(chunk))

@@ -35,6 +35,25 @@ def track(path, *, face="sona", model=None, focal_px=None, photometric=False, pr
     return refine(found, path, progress=progress) if photometric else found
 
 
+def style_of_video(path, *, face="sona", progress=None):
+    """How somebody in a video moves, as the Motion that a method with styles takes.
+
+    Args:
+        path: of the video, 5 to 20 s of one person.
+        face: face that is fitted: one in the method's space, or with ARKit's shapes.
+        progress: as for track.
+
+    Returns:
+        Motion with head pose.
+
+    Raises:
+        InputError: no video, or no face in it. MissingExtra, AssetError: MediaPipe or its model file is missing.
+    """
+    from personare.tracking.track import performance
+
+    return performance(track(path, face=face, progress=progress))
+
+
 def save_track(track, path, *, format=None, fps=None, progress=None):
     """Write what was tracked: an .npz with everything, or a take in any other format, shown on the person's face.
 

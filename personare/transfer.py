@@ -12,6 +12,8 @@ from personare.motion.retarget import convert as convert_by_names
 from personare.spaces import space_named
 from personare.types import Face
 
+# MediaPipe's landmarks under the nose, and between the eyes.
+_SUBNASALE, _BETWEEN_EYES = 2, 168
 _HOMES = {"arkit-52": "sona", "a2f-68": "sona"}
 
 
@@ -70,6 +72,49 @@ def fitted(motion, face):
     for text in report.warnings:
         warnings.warn(text, stacklevel=2)
     return moved
+
+
+def upper_share(face, *, model=None):
+    """What of a face's codes is upper face: what Strengths needs where columns have no regions of their own.
+
+    Upper is what lies above the eyes' inner corners, lower what lies below the nose, with a smooth passage between;
+    the codes that come nearest to a code's upper part alone, over all vertices, are its share.
+
+    Args:
+        face: Face whose columns are codes, such as FLAME's or the Basel model's.
+        model: path of MediaPipe's face_landmarker.task, which finds nose and eyes; default the user's copy.
+
+    Returns:
+        (k, k) float64, values @ share is the upper part; (k,) for a face whose columns are its vertices.
+
+    Raises:
+        InputError: no face is found on its picture. MissingExtra: mediapipe is not installed.
+    """
+    from personare.motion.strengths import unsplit
+    from personare.tracking.anchors import linearised
+    from personare.tracking.landmarks import face_landmarks
+
+    face = getattr(face, "baked", face)
+    points = face_landmarks(face, model=model)
+    low, high = points[_SUBNASALE, 1], points[_BETWEEN_EYES, 1]
+    if hasattr(face, "template"):
+        return np.repeat(_rising(face.template[:, 1], low, high), 3)
+    codes = np.flatnonzero(~unsplit(face.space.columns))
+    shapes = linearised(face).shapes[codes].astype(np.float64)
+    height = _rising(face.neutral()[:, 1].astype(np.float64), low, high)
+    flat = shapes.reshape(len(codes), -1)
+    above = (shapes * height[:, None]).reshape(len(codes), -1)
+    gram = flat @ flat.T
+    share = np.zeros((len(face.space), len(face.space)))
+    share[np.ix_(codes, codes)] = np.linalg.solve(gram + 1e-6 * np.trace(gram) / len(codes) * np.eye(len(codes)),
+                                                  flat @ above.T).T
+    return share
+
+
+def _rising(y, low, high):
+    """0 below low, 1 above high, smooth between."""
+    x = np.clip((y - low) / (high - low), 0, 1)
+    return x * x * (3 - 2 * x)
 
 
 def rig(face, *, template=None, model=None):

@@ -17,6 +17,7 @@ from personare.cli.options import (
     Gaze,
     Head,
     JsonProgress,
+    Lips,
     Model,
     Output,
     Photo,
@@ -25,11 +26,15 @@ from personare.cli.options import (
     Renderer,
     Seed,
     Size,
+    Smoothing,
     Still,
     Style,
+    Upper,
     parse_formats,
     parse_size,
     plan_outputs,
+    strengths_of,
+    style_of,
 )
 from personare.errors import InputError, PersonareError
 from personare.progress import Mode, Report
@@ -55,6 +60,9 @@ def animate(
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
     style: Style = None,
+    lips: Lips = 1.0,
+    upper_face: Upper = 1.0,
+    smoothing: Smoothing = 0.0,
     still: Still = False,
     quiet: Quiet = False,
     json_progress: JsonProgress = False,
@@ -73,6 +81,11 @@ def animate(
         raise InputError("--photo", expected="a photo or a portrait", got="both", remedy="leave one out")
     if renderer is not None and photo is None:
         raise InputError("--renderer", expected="a photo to draw", got="none", remedy="add --photo me.jpg")
+    style = style_of(style, face)
+    strengths = strengths_of(lips, upper_face, smoothing, face)
+    if portrait is not None and strengths is not None:
+        raise InputError("--portrait", expected="its own lips", got="--lips, --upper-face or --smoothing",
+                         remedy="use --articulation, which a portrait follows")
     person = None if portrait is None else open_portrait(portrait)
     shown = None if photo is None else _on_photo(photo, face, renderer, report)
     for sound, paths in zip(sounds, targets, strict=True):
@@ -81,7 +94,8 @@ def animate(
                 _speak_one(sound, paths, report, person, model=model, articulation=articulation)
                 continue
             _animate_one(sound, paths, report, face=face, shown=shown, size=pixels, model=model, fps=fps,
-                         layers=layers, emotion=feeling, articulation=articulation, style=style)
+                         layers=layers, emotion=feeling, articulation=articulation, style=style,
+                         strengths=strengths)
         except PersonareError as error:
             report.error(sound, error)
             failed += 1

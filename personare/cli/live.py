@@ -14,11 +14,16 @@ from personare.cli.options import (
     Gaze,
     Head,
     JsonProgress,
+    Lips,
     Model,
     Quiet,
     Seed,
+    Smoothing,
     Still,
     Style,
+    Upper,
+    strengths_of,
+    style_of,
 )
 from personare.progress import Mode, Report, print_percentiles
 
@@ -48,6 +53,9 @@ def live(
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
     style: Style = None,
+    lips: Lips = 1.0,
+    upper_face: Upper = 1.0,
+    smoothing: Smoothing = 0.0,
     still: Still = False,
     measure: Annotated[bool, typer.Option("--measure", help="Print latency, jitter and computing time at the "
                                                 "end; packets are also sent to a socket of its own and timed there.")]
@@ -67,7 +75,8 @@ def live(
     delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
     show = Show(open_source(source, rate_hz=rate), sinks, fps=fps, model=model, layers=layers, emotion=emotion,
-                audio_delay=delay, articulation=articulation, style=style, loop_back=measure)
+                audio_delay=delay, articulation=articulation, style=style_of(style, "sona"), loop_back=measure,
+                strengths=strengths_of(lips, upper_face, smoothing))
     with report.file(source):
         try:
             show.run(say=report.warning)

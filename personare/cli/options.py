@@ -39,9 +39,44 @@ Fps = Annotated[float, typer.Option(min=1, max=240, help="Frames a second.")]
 Emotion = Annotated[str | None, typer.Option(metavar="TEXT", help="joy, joy:0.7, \"joy:0.5,surprise:0.3\", or a csv "
                                              "file with time codes; lips keep their contacts.")]
 Articulation = Annotated[float, typer.Option(min=0.3, max=2, help="0.5 mumbles, 1.5 exaggerates.")]
-Style = Annotated[str | None, typer.Option(metavar="STYLE", help="For models that have styles: the name of one, or a "
-                                           "take (csv, npz ...) to speak like.")]
+Lips = Annotated[float, typer.Option("--lips", min=0, max=2, help="Size of all that the mouth does, expressions "
+                                     "included; lips that meet still meet.")]
+Upper = Annotated[float, typer.Option("--upper-face", min=0, max=2, help="Size of brows, squints and sneers.")]
+Smoothing = Annotated[float, typer.Option("--smoothing", min=0, max=400, metavar="MS", help="Milliseconds over which "
+                                          "motion is smoothed, closures kept; live it comes so much later.")]
+Style = Annotated[str | None, typer.Option(metavar="STYLE", help="For models that have styles: the name of one, a "
+                                           "take (csv, npz ...) or a video to speak like.")]
 Still = Annotated[bool, typer.Option("--still", help="Lips only: no blinks, gaze, head or brow motion.")]
+
+
+def strengths_of(lips, upper, smoothing_ms, face=None):
+    """Strengths of the command line's numbers; None where nothing is asked for.
+
+    Args:
+        lips, upper, smoothing_ms: see motion.strengths.Strengths.
+        face: name of the face that motion is for; where its columns are codes, its vertices say what is upper face.
+    """
+    from personare.motion.strengths import Strengths, parts_of
+
+    found = Strengths(lips, upper, smoothing_ms)
+    if face is None or (lips == 1 and upper == 1):
+        return None if found.plain else found
+    from personare.api import open_face
+    from personare.transfer import upper_share
+
+    opened = open_face(face)
+    return found if parts_of(opened.space) else Strengths(lips, upper, smoothing_ms, upper_share(opened))
+
+
+def style_of(style, face):
+    """A style as methods take it: of a video what is tracked in it, with the face of that name."""
+    from personare.metrics.videos import SUFFIXES
+
+    if style is None or Path(style).suffix.lower() not in SUFFIXES or not Path(style).is_file():
+        return style
+    from personare.filmed import style_of_video
+
+    return style_of_video(style, face=face)
 
 
 def parse_formats(text, output):

@@ -14,6 +14,7 @@ from personare import registry
 from personare.errors import InputError
 from personare.motion.emotion import emotion_of
 from personare.motion.layers import STILL, Layers
+from personare.motion.strengths import Strengths
 from personare.spaces import unknown_name
 
 # Formats that are one file of bounded size, and what browsers call them.
@@ -41,6 +42,9 @@ class Manner:
     still: Annotated[bool, Query(description="Lips only.")] = False
     emotion: Annotated[str | None, Query(pattern=_FEELING, max_length=400, description="joy:0.5,surprise:0.3")] = None
     articulation: Annotated[float, Query(ge=0.3, le=2, description="0.5 mumbles, 1.5 exaggerates.")] = 1.0
+    lips: Annotated[float, Query(ge=0, le=2, description="Size of all that the mouth does.")] = 1.0
+    upper_face: Annotated[float, Query(ge=0, le=2, description="Size of brows, squints and sneers.")] = 1.0
+    smoothing: Annotated[float, Query(ge=0, le=400, description="Milliseconds; live, frames come so much later.")] = 0.0
     style: Annotated[str | None, Query(pattern=_NAME, description="For models that have styles: a name.")] = None
 
     def options(self):
@@ -52,7 +56,8 @@ class Manner:
         layers = STILL if self.still else Layers(blink=self.blink, gaze=self.gaze, head=self.head, brows=self.brows,
                                                  seed=self.seed)
         return {"fps": self.fps, "layers": layers, "emotion": emotion_of(self.emotion),
-                "articulation": self.articulation, "style": self.style}
+                "articulation": self.articulation, "style": self.style,
+                "strengths": Strengths(self.lips, self.upper_face, self.smoothing)}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from personare.audio.resampling import Resampler
 from personare.errors import InputError
 from personare.motion.brought import scaled, without
 from personare.motion.layers import Layers, LayerStream
+from personare.motion.strengths import SmoothStream, Strengths, with_strengths
 from personare.store import CARD, read_bundle
 
 
@@ -39,6 +40,7 @@ class Performance:
         layers: Layers; default all at 1 with seed 0.
         emotion, articulation, style: see personare.animate.
         seed: of a method that draws its motion; default that of layers.
+        strengths: Strengths of lips and upper face, and smoothing; None for the method's own.
 
     Attributes:
         look_ahead_s: a frame comes at the latest so much sound after its own time; resampling adds to it what it
@@ -49,21 +51,27 @@ class Performance:
     """
 
     def __init__(self, model="vox", *, from_hz, fps=30.0, layers=None, emotion=None, articulation=1.0,
-                 style=None, seed=None):
+                 style=None, seed=None, strengths=None):
         checked_number("fps", fps, "frames a second", least=1, most=240)
         if not isinstance(layers, Layers | None):
             raise InputError("layers", expected="a Layers, such as personare.STILL", got=repr(layers),
                              remedy="pass personare.Layers(blink=0.5)")
+        if not isinstance(strengths, Strengths | None):
+            raise InputError("strengths", expected="a Strengths", got=repr(strengths),
+                             remedy="pass personare.Strengths(lips=1.2)")
         method = model if hasattr(model, "session") else open_method(model)
         layers = layers or Layers()
         self._session = _opened(method, fps=fps, style=_as_style(style),
                                 seed=layers.seed if seed is None else seed)
         self._resampler = Resampler(from_hz, self._session.rate_hz)
-        self.look_ahead_s = getattr(self._session, "look_ahead_s", 0.0)
+        self._strengths = strengths or Strengths()
+        self._smooth = SmoothStream(fps, self._strengths.smoothing_ms)
+        heard_s = getattr(self._session, "look_ahead_s", 0.0)
+        self.look_ahead_s = heard_s + self._smooth.look_ahead_s
         # A method may move eyes and head itself; the strengths of layers then say how much.
         self._layers, self._brings = layers, tuple(getattr(self._session, "brings", ()))
         self._life = LayerStream(fps, without(layers, self._brings), emotion=emotion, articulation=articulation,
-                                 rate_hz=self._session.rate_hz, lead_s=self.look_ahead_s)
+                                 rate_hz=self._session.rate_hz, lead_s=heard_s)
 
     def push(self, samples):
         """The frames that (n,) float32 more sound makes certain, as Motion; maybe none."""
@@ -72,7 +80,9 @@ class Performance:
     def finish(self):
         """The remaining frames, as Motion; nothing may be pushed after."""
         last = self._perform(self._resampler.finish())
-        return joined([last, self._alive(self._session.finish())])
+        ending = [self._alive(self._session.finish())]
+        held = self._smooth.finish()
+        return joined([last, *ending, *([] if held is None else [self._finished(held)])])
 
     def feel(self, mixture, *, at_s=0.0):
         """Change to another emotion at a time, or from the next frame on; see LayerStream.feel."""
@@ -83,8 +93,12 @@ class Performance:
         return self._alive(self._session.push(samples))
 
     def _alive(self, motion):
-        """Frames of the method with everything on top."""
-        return self._life.apply(scaled(motion, self._layers, self._brings) if self._brings else motion)
+        """Frames of the method, as far as smoothing lets them go, with everything on top."""
+        return self._finished(self._smooth.push(motion))
+
+    def _finished(self, motion):
+        motion = scaled(motion, self._layers, self._brings) if self._brings else motion
+        return with_strengths(self._life.apply(motion), self._strengths)
 
 
 def _opened(method, *, fps, style, seed):

@@ -229,7 +229,7 @@ def test_the_document_tells_every_operation(served):
         ("/v1/jobs/{key}/events", "get"), ("/v1/jobs/{key}/result", "get"), ("/health", "get"), ("/metrics", "get")}
     names = {option["name"] for option in api["paths"]["/v1/animate"]["post"]["parameters"]}
     assert names == {"format", "model", "face", "size", "fps", "seed", "blink", "gaze", "head", "brows", "still",
-                     "emotion", "articulation", "style"}
+                     "emotion", "articulation", "style", "lips", "upper_face", "smoothing"}
     assert json.loads(served.ask("GET", "/health")[2]) == {"status": "ok", "model": "vox-small-live"}
     page = served.ask("GET", "/docs")[2].decode()
     assert "://" not in page.replace("http://www.w3.org", "")       # nothing comes from elsewhere
