@@ -209,7 +209,7 @@ def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=N
         with ReelWriter(folder / REEL, track.camera.size, track.motion.fps) as reel:
             learned = read_windows(_from(pictures, start), material, reel=reel, progress=stage("read"))
         clock.lap("read")
-        voice, explained = _voice(material, audio, start)
+        voice, explained = _voice(material, audio)
         clock.lap("listen")
         painter, curve = train_painter(learned, options.painting, progress=stage("paint"), stopped=stopped)
         clock.lap("paint")
@@ -248,18 +248,39 @@ def learn_from_footage(path, out, *, audio=None, face=None, model=None, options=
             notes = (f"{Path(path).name} has no sound; the built-in model's curves are brought to the person's range",)
     stage = progress or (lambda title: None)
     followed = track(path, face=face, model=model, progress=stage("track"))
+    notes += _left_out(followed)
     figures = learn_portrait(followed, (picture for _, picture in read_pictures(path)), out, audio=audio,
                              options=options, progress=progress, stopped=stopped)
     return figures, (*notes, *followed.notes)
 
 
-def _voice(material, audio, start):
+def _left_out(track):
+    """A sentence on what of the footage is used, where that is not nearly all, as a tuple."""
+    from personare.tracking.video import time_code
+
+    start, stop = longest_shot(track)
+    stop = min(stop, start + round(MOST_S * track.motion.fps))
+    if stop - start > 0.95 * len(track):
+        return ()
+    return (f"learned from {time_code(track.times_s[start])} to {time_code(track.times_s[stop - 1])}: the longest take "
+            "with the face in view, two minutes at most",)
+
+
+def _at(motion, times_s):
+    """A Motion at the times of pictures, which may be uneven; those after its end are left out."""
+    times_s = times_s[times_s < motion.duration_s]
+    low = np.minimum((times_s * motion.fps + 1e-6).astype(int), len(motion) - 1)
+    share = np.clip(times_s * motion.fps - low, 0, 1)[:, None].astype(np.float32)
+    values = motion.values[low] * (1 - share) + motion.values[np.minimum(low + 1, len(motion) - 1)] * share
+    return Motion(values, motion.fps, motion.space)
+
+
+def _voice(material, audio):
     """(Adapter, share of the variance of its target that it explains)."""
     mouth = material.mouth
     if audio is None:
         return scaled_voice(mouth), 0.0
-    told = heard(audio, mouth.fps)
-    told = told.frames(start, len(told))
+    told = _at(heard(audio, mouth.fps), material.track.times_s)
     voice = fit_voice(told, mouth)
     said = spoken(voice, told, reach_of(mouth.values)).values[: len(mouth)]
     own = (mouth.values[: len(said)] - material.mean) @ material.basis
