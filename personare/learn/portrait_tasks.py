@@ -5,7 +5,7 @@ are those of the originals; sizes are options, since theirs take days on a GPU a
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import ClassVar
 
@@ -127,7 +127,7 @@ class Task(ABC):
 
     def own(self):
         """Settings that a bundle is opened with again: a dict of plain values."""
-        return {name: value for name, value in vars(self.options).items() if name != "vgg"}
+        return {field.name: getattr(self.options, field.name) for field in fields(self.options) if field.name != "vgg"}
 
     def checked(self, clip):
         """The clip, if it has what the task needs.

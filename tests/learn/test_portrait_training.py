@@ -1,6 +1,6 @@
 """Each way to train a portrait: the loss falls on a small person, a stopped run goes on, the bundle says the same."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -101,6 +101,14 @@ def test_a_run_with_other_settings_is_not_gone_on_with(data, tmp_path):
     assert np.load(tmp_path / "a" / "neural.npy").shape == (1, 4, 16, 16)
 
 
+@pytest.mark.parametrize("method", sorted(SMALL))
+def test_the_card_has_all_settings_those_left_as_they_are_too(learned, method):
+    own = learned(method)[1].bundle.card.config["own"]
+    names = {field.name for field in fields(task_class(method).options_type)} - {"vgg"}
+    assert set(own) == names
+    assert all(own[name] == value for name, value in SMALL[method].items())
+
+
 def test_vgg_s_weights_make_it_count_what_a_network_sees(data, tmp_path):
     from safetensors.torch import save_file
 
@@ -123,7 +131,7 @@ def test_vgg_s_weights_make_it_count_what_a_network_sees(data, tmp_path):
 
 
 def test_what_lacks_is_told(data, tmp_path, person):
-    from dataclasses import replace
+    from dataclasses import fields, replace
 
     write_portrait_clip(tmp_path / "bare", replace(person(frames=2, size=32), drawn=None))
     with pytest.raises(InputError, match="expected an array drawn, got none"):
