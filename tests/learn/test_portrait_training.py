@@ -131,7 +131,7 @@ def test_vgg_s_weights_make_it_count_what_a_network_sees(data, tmp_path):
 
 
 def test_what_lacks_is_told(data, tmp_path, person):
-    from dataclasses import fields, replace
+    from dataclasses import replace
 
     write_portrait_clip(tmp_path / "bare", replace(person(frames=2, size=32), drawn=None))
     with pytest.raises(InputError, match="expected an array drawn, got none"):
