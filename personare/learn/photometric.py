@@ -44,7 +44,7 @@ class PhotometricOptions:
         bumps: smooth bumps that the shape is changed by.
         seen: how far points of the face may be from where the track has them on the picture, in face heights; 0.004 is
             about a hundredth of the eye distance, as landmarks go.
-        trusted: weight of being farther than that.
+        trusted: weight of being farther than that, for tracks that have landmarks.
         held: weight of what moves away from the track.
         middle: weight of what does so in all pictures alike.
         restless: weight of changes of speed.
@@ -62,7 +62,7 @@ class PhotometricOptions:
     shape_m: float = 0.0007
     bumps: int = 60
     seen: float = 0.004
-    trusted: float = 1.5e-3
+    trusted: float = 6e-3
     held: float = 5e-4
     middle: float = 2e-2
     restless: float = 5e-4
@@ -119,6 +119,8 @@ def refine_pictures(track, pictures, *, options=None, device="cpu", progress=Non
         InputError: no linear face, a track without faces, pictures of another size, or fewer of them than frames.
     """
     options, seen = options or PhotometricOptions(), np.flatnonzero(track.seen)
+    if not track.landmarks.shape[1]:
+        options = replace(options, trusted=0.0)
     if not isinstance(track.face, LinearFace):
         raise InputError("track", expected="one of a linear face", got=f"'{track.face.name}'",
                          remedy="track it on sona")

@@ -182,3 +182,13 @@ def test_only_what_lies_between_landmarks_counts():
         assert inside[y - top, x - left] == expected
     # The area of the quadrangle by the shoelace rule is 2500 pixels.
     assert inside.sum() == pytest.approx(2500, abs=60)
+
+
+def test_landmarks_hold_a_track(filmed):
+    true, pictures = filmed
+    off, quick = shaken(true, np.random.default_rng(4)), replace(QUICK, steps=(8,), shape_m=0)
+    points = true.camera.project(off.face.mesh(off.motion).vertices[:, ::7]).astype(np.float32)
+    free = refine_pictures(off, lambda: iter(pictures), options=quick)
+    held = refine_pictures(replace(off, landmarks=points), lambda: iter(pictures), options=quick)
+    assert strayed(held, off)[1] < 0.5 * strayed(free, off)[1]
+    assert strayed(held, off)[1] > 0.02
