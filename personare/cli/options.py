@@ -93,7 +93,7 @@ def parse_formats(text, output):
 
     if text == "all":
         return registry.all_formats()
-    meant = registry.format_of(output) if _names_file(output) else None
+    meant = registry.format_of(output) if names_file(output) else None
     if not text:
         return (meant or "mp4",)
     wanted = tuple(dict.fromkeys(part.strip().lstrip(".") for part in text.split(",") if part.strip()))
@@ -146,7 +146,7 @@ def plan_outputs(sounds, output, formats):
     from personare import registry
 
     suffix = {name: registry.row("export", name).suffix for name in formats}
-    if _names_file(output):
+    if names_file(output):
         if len(sounds) * len(formats) != 1:
             raise InputError("--output", expected="a folder for several results", got=output,
                              remedy="end its name with /, as in -o takes/")
@@ -168,7 +168,7 @@ def plan_outputs(sounds, output, formats):
     return plans
 
 
-def _names_file(output):
+def names_file(output):
     """Whether -o means one result: it has a suffix, does not end with a slash and is no folder of something else."""
     if output == "-":
         raise InputError("--output", expected="a file or a folder", got="-", remedy="results are not written to a pipe")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from personare.cli.apps import app
-from personare.cli.options import Format, JsonProgress, Output, Quiet, parse_formats, plan_outputs
+from personare.cli.options import Format, JsonProgress, Output, Quiet, names_file, parse_formats, plan_outputs
 from personare.errors import PersonareError
 from personare.progress import Mode, Report
 
@@ -35,7 +35,7 @@ def track(
 
     An .npz keeps everything: the person's face, the camera and the landmarks, and is read as a take and as a face.
     """
-    formats = parse_formats(format or ("" if output else "npz"), output)
+    formats = parse_formats(format or ("" if names_file(output) else "npz"), output)
     targets = plan_outputs(videos, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
     for video, paths in zip(videos, targets, strict=True):

@@ -17,6 +17,8 @@ from personare.tracking.video import read_pictures, time_code, video_info
 EYE_CORNERS = (33, 263)
 # A face that is so many eye distances from where it was a picture ago, or so much larger, was not the same shot.
 _JUMP, _GROWTH = 0.8, 1.35
+# So is a picture that, seen from afar, differs from the last by so many levels and so much more than is usual there.
+_OTHER, _UNUSUAL, _AROUND, _FAR_PX = 14.0, 4.0, 8, 32
 # Every so many pictures the whole picture is searched for further people.
 _SEARCH_EVERY = 12
 # Eye distances below this, in pixels, leave no mouth to measure.
@@ -74,13 +76,14 @@ def detect(path, *, model=None, progress=None):
     info = video_info(path)
     with hushed():
         finder = _Finder(model)
-    points, times, others = [], [], []
+    points, times, others, afar = [], [], [], []
     try:
         for i, (time_s, picture) in enumerate(read_pictures(path)):
             with nullcontext() if i else hushed():
                 points.append(finder.find(picture, time_s))
                 several = i % _SEARCH_EVERY == 0 and finder.people(picture) > 1
             times.append(time_s)
+            afar.append(seen_from_afar(picture))
             if several:
                 others.append(time_s)
             if progress:
@@ -94,7 +97,7 @@ def detect(path, *, model=None, progress=None):
                          f"{SMALLEST_PX:g} pixels apart", got=f"none in {len(points)} pictures",
                          remedy="crop the video to the face, or use a larger recording")
     fps = (len(times) - 1) / times[-1] if len(times) > 1 and times[-1] > 0 else info.fps
-    cuts = find_cuts(points)
+    cuts = tuple(sorted({*find_cuts(points), *find_other_pictures(np.stack(afar))}))
     detections = Detections(points, np.array(times), info.size, fps, cuts, notes_of(points, times, cuts, others))
     if detections.eye_px < SMALLEST_PX:
         raise InputError(path, expected=f"eyes at least {SMALLEST_PX:g} pixels apart", got=f"{detections.eye_px:.0f}",
@@ -118,6 +121,36 @@ def find_cuts(points):
     growth = np.maximum(size[1:] / size[:-1], size[:-1] / size[1:])
     near = np.diff(seen) <= 3
     return tuple(int(i) for i in seen[1:][near & ((jump > _JUMP) | (growth > _GROWTH))])
+
+
+def seen_from_afar(picture):
+    """(32, 32) float32 of a picture (h, w, 3): the means of its squares, grey."""
+    h, w = picture.shape[:2]
+    rows, columns = (np.linspace(0, side, _FAR_PX + 1).astype(int)[:-1] for side in (h, w))
+    rows, columns = np.unique(rows), np.unique(columns)
+    grey = picture[:, :, 1].astype(np.float32)
+    sums = np.add.reduceat(np.add.reduceat(grey, rows, 0), columns, 1)
+    return sums / np.outer(np.diff(rows, append=h), np.diff(columns, append=w))
+
+
+def find_other_pictures(afar):
+    """Frames that look unlike the one before them, far more so than others around.
+
+    Args:
+        afar: (t, n, m) float, the pictures from afar.
+
+    Returns:
+        Tuple of frame numbers.
+    """
+    if len(afar) < 2:
+        return ()
+    change = np.abs(np.diff(afar, axis=0)).mean((1, 2))
+    cuts = []
+    for i in np.flatnonzero(change > _OTHER):
+        around = np.delete(change[max(i - _AROUND, 0):i + _AROUND + 1], min(i, _AROUND))
+        if not len(around) or change[i] > _UNUSUAL * max(np.median(around), 1.0):
+            cuts.append(int(i) + 1)
+    return tuple(cuts)
 
 
 def notes_of(points, times_s, cuts, others):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from personare.tracking.detect import Detections, find_cuts, notes_of
+from personare.tracking.detect import Detections, find_cuts, find_other_pictures, notes_of, seen_from_afar
 from personare.tracking.landmarks import COUNT
 
 TIMES = np.arange(30) / 25
@@ -23,6 +23,17 @@ def test_a_jump_or_another_size_is_a_cut_and_motion_is_none(rng):
     larger = moving(rng)
     larger[20:] = (larger[20:] - 200) * 1.6 + 200
     assert find_cuts(larger) == (20,)
+
+
+def test_another_picture_is_a_cut_and_a_wild_ride_is_none(rng):
+    shot, other = rng.uniform(0, 255, (2, 48, 64, 3)).astype(np.uint8), rng.uniform(0, 255, (90, 160, 3))
+    shots = [seen_from_afar(shot[0] // 2)] * 10 + [seen_from_afar(255 - shot[0] // 4)] * 10
+    assert find_other_pictures(np.stack(shots)) == (10,)
+    rolled = [seen_from_afar(np.roll(np.kron(other[:, :, :1], np.ones((1, 1, 3))), 40 * i, 1)) for i in range(20)]
+    assert find_other_pictures(np.stack(rolled)) == ()
+    assert find_other_pictures(np.stack(shots[:1])) == ()
+    small = seen_from_afar(np.full((20, 24, 3), 77, np.uint8))
+    np.testing.assert_allclose(small, 77)
 
 
 def test_notes_say_when(rng):
