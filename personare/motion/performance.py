@@ -106,7 +106,7 @@ def _opened(method, *, fps, style, seed):
     known = signature(method.session).parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
     if style is not None and "style" not in known and not takes_any:
-        raise InputError("style", expected="none: this method has no styles", got=str(style)[:60],
+        raise InputError("style", expected="none: this method has no styles", got=_said(style),
                          remedy="leave style out")
     options = {"style": style, "seed": seed}
     return method.session(fps=fps, **{name: value for name, value in options.items() if name in known or takes_any})
@@ -117,6 +117,11 @@ def _as_style(style):
     if not isinstance(style, str | Path) or not Path(style).exists() or not Path(style).suffix:
         return str(style) if isinstance(style, Path) else style
     return registry.load_reader(registry.format_to_read(style))(Path(style))
+
+
+def _said(style):
+    """A style in a message: its name, or what it is."""
+    return repr(style)[:60] if isinstance(style, str) else "a take or a code"
 
 
 def joined(pieces):

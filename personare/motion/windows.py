@@ -330,5 +330,6 @@ class WindowMethod:
 def refuse_style(style, method):
     """Raise an InputError where a style is asked of a method that has none."""
     if style is not None:
-        raise InputError("style", expected=f"none: {method} has no styles", got=repr(style)[:60],
+        raise InputError("style", expected=f"none: {method} has no styles",
+                         got=repr(style)[:60] if isinstance(style, str) else "a take or a code",
                          remedy="leave style out, or choose a model that has them; see personare list models")
