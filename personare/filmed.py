@@ -15,7 +15,7 @@ def track(path, *, face="sona", model=None, focal_px=None, photometric=False, pr
         face: face to fit, as for open_face.
         model: path of MediaPipe's face_landmarker.task; default the user's copy.
         focal_px: focal length of the camera in pixels, where it is known.
-        photometric: refine it on every pixel of the face, which needs torch and most of a second a picture.
+        photometric: refine it on every pixel of the face, which needs torch and a second or more a picture.
         progress: called with (pictures done, in total or None); after that once more for the refinement.
 
     Returns:

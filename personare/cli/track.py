@@ -23,8 +23,8 @@ def track(
     fps: Annotated[float | None, typer.Option(min=1, max=240, help="Frames a second of takes. Default: the video's.")
                    ] = None,
     focal: Annotated[float | None, typer.Option(min=1, help="Focal length in pixels, where it is known.")] = None,
-    photometric: Annotated[bool, typer.Option("--photometric", help="Refine it on every pixel; needs torch, "
-                                              "most of a second a picture.")] = False,
+    photometric: Annotated[bool, typer.Option("--photometric", help="Refine it on every pixel, with light; needs "
+                                              "torch, a second or more a picture.")] = False,
     model: Annotated[Path | None, typer.Option(help="Path of face_landmarker.task, where it is not in its place.")
                      ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Leave videos out whose results are there.")] = False,
