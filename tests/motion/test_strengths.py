@@ -1,5 +1,7 @@
 """Sizes of lips and upper face, and smoothing: what they change, what they leave, live as offline."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from personare.motion.layers import STILL
 from personare.motion.mouth import REST_CM, measures_cm
 from personare.motion.performance import Performance, joined
 from personare.motion.strengths import SmoothStream, Strengths, parts_of, with_strengths
-from personare.spaces import ARKIT_52, SPACES, space_named
+from personare.spaces import ARKIT_52, SPACES, Space, numbered, space_named
 from personare.types import Motion
 
 
@@ -154,6 +156,24 @@ def test_a_face_of_codes_tells_its_upper_half(monkeypatch):
         code = np.eye(len(sona.space))[sona.space.index(name)]
         moved, whole = (np.tensordot(row, sona.shapes, 1) for row in (code @ share, code))
         assert np.linalg.norm(moved - left * whole) < 0.15 * np.linalg.norm(whole), name
+
+
+def test_codes_move_brows_and_lips_as_strong_as_asked(shared, monkeypatch):
+    pytest.importorskip("mediapipe")
+    monkeypatch.setenv("PERSONARE_FACE_LANDMARKER", str(shared / "data/face_landmarker/face_landmarker.task"))
+    from personare.transfer import upper_share
+
+    sona = personare.open_face("sona")
+    codes = replace(sona, space=Space("codes", numbered("exp", len(sona.space))), correctives=(), joints=())
+    values = np.zeros((1, len(sona.space)), np.float32)
+    values[0, sona.space.indices(["jawOpen", "mouthFunnel", "browInnerUp", "eyeSquintLeft"])] = 0.5
+    motion = Motion(values, 25, codes.space)
+    moved = with_strengths(motion, Strengths(lips=0.5, upper=1.5, share=upper_share(codes)))
+    before, after = (codes.mesh(one).vertices[0] - codes.neutral() for one in (motion, moved))
+    for names, wanted in ((("browInnerUp", "eyeBlinkLeft"), 1.5), (("mouthPucker", "mouthRollLower"), 0.5)):
+        reach = np.linalg.norm(sona.shapes[sona.space.indices(names)], axis=2).max(axis=0)
+        near = reach > 0.5 * reach.max()
+        assert (before[near] * after[near]).sum() / (before[near]**2).sum() == pytest.approx(wanted, abs=0.05)
 
 
 def test_numbers_out_of_range_are_told():
