@@ -27,6 +27,7 @@ from personare.tracking.video import read_pictures
 from personare.types import Motion
 
 _FEWEST = 2  # pictures with a face
+_MOUTH = ("mouth", "jaw", "tongue", "lip")  # how names of columns of the mouth begin
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class PhotometricOptions:
         seen: how far points of the face may be from where the track has them on the picture, in face heights; 0.004 is
             about a hundredth of the eye distance, as landmarks go.
         trusted: weight of being farther than that, for tracks that have landmarks.
+        lips: whether columns of jaw, lips and tongue are free where a track has landmarks, which know them better.
         held: weight of what moves away from the track.
         middle: weight of what does so in all pictures alike.
         restless: weight of changes of speed.
@@ -63,6 +65,7 @@ class PhotometricOptions:
     bumps: int = 60
     seen: float = 0.004
     trusted: float = 6e-3
+    lips: bool = False
     held: float = 5e-4
     middle: float = 2e-2
     restless: float = 5e-4
@@ -129,6 +132,9 @@ def refine_pictures(track, pictures, *, options=None, device="cpu", progress=Non
                          remedy="track a video in which a face is seen")
     torch.set_num_threads(options.threads)
     face = posed_face(track.face, device=device)
+    if track.landmarks.shape[1] and not options.lips:
+        mouth = [name.lower().startswith(_MOUTH) for name in track.face.space.columns]
+        face = replace(face, free=face.free & ~torch.tensor(mouth, device=device))
     rest = face.rest.cpu().numpy()
     bumps = bumps_over(rest, options.bumps)
     person = Person(face, track.camera, torch.as_tensor(appearance.mean_color(track.face, face.source.cpu().numpy()),

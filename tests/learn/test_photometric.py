@@ -192,3 +192,8 @@ def test_landmarks_hold_a_track(filmed):
     held = refine_pictures(replace(off, landmarks=points), lambda: iter(pictures), options=quick)
     assert strayed(held, off)[1] < 0.5 * strayed(free, off)[1]
     assert strayed(held, off)[1] > 0.02
+    names = true.face.space.columns
+    jaw, brow = names.index("jawOpen"), names.index("browInnerUp")
+    assert np.array_equal(held.motion.values[:, jaw], off.motion.values[:, jaw])
+    assert not np.array_equal(held.motion.values[:, brow], off.motion.values[:, brow])
+    assert not np.array_equal(free.motion.values[:, jaw], off.motion.values[:, jaw])
