@@ -87,24 +87,17 @@ def anchored(face, *, model=None):
     """
     face = linearised(face)
     rest, camera, pixels = _seen(face, {}, model)
-    triangles = face.surface.triangles
+    triangles, lips, iris = face.surface.triangles, np.array(LIPS), np.array(IRIS)
     skin = _skin(face, rest, camera, pixels)
     hits = _hits(pixels, rest, triangles, skin, camera)
+    anything = np.ones(len(triangles), bool)
+    for kept, new in zip(hits, _hits(pixels[iris], rest, triangles, anything, camera), strict=True):
+        kept[iris] = new
     opening = next((name for name in _OPENING if name in face.space.columns), None)
     if opening:
         opened, camera, pixels = _seen(face, {opening: _OPEN}, model)
-        lips = np.array(LIPS)
-        found = _hits(pixels, opened, triangles, skin, camera)
-        for kept, new in zip(hits, found, strict=True):
-            kept[lips] = new[lips]
-        rest_pixels = _seen(face, {}, model)[2]
-    else:
-        rest_pixels = pixels
-    iris = np.array(IRIS)
-    _, camera, _ = _seen(face, {}, model)
-    anywhere = _hits(rest_pixels[iris], rest, triangles, np.ones(len(triangles), bool), camera)
-    for kept, new in zip(hits, anywhere, strict=True):
-        kept[iris] = new
+        for kept, new in zip(hits, _hits(pixels[lips], opened, triangles, skin, camera), strict=True):
+            kept[lips] = new
     return through(face, *hits)
 
 
