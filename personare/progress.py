@@ -1,6 +1,7 @@
 """What the command line says while it works: a bar for people, JSON lines for programs, or nothing."""
 
 import json
+import math
 import sys
 import time
 from contextlib import contextmanager
@@ -151,10 +152,10 @@ def print_figures(figures, *, as_json=False):
 
     Args:
         figures: name -> number, or name -> such a dict.
-        as_json: print one JSON object instead of lines.
+        as_json: print one JSON object instead of lines; what is not finite, such as the PSNR of equal pictures, is null.
     """
     if as_json:
-        print(json.dumps(figures, indent=2))  # noqa: T201
+        print(json.dumps(_finite(figures), indent=2))  # noqa: T201
         return
     for name, value in figures.items():
         if isinstance(value, dict):
@@ -162,6 +163,13 @@ def print_figures(figures, *, as_json=False):
         else:
             value = f"{value:.3f}"
         print(f"{name:20s} {value}")  # noqa: T201
+
+
+def _finite(figures):
+    """Figures as JSON can hold them: it knows no infinity."""
+    if isinstance(figures, dict):
+        return {name: _finite(value) for name, value in figures.items()}
+    return figures if not isinstance(figures, float) or math.isfinite(figures) else None
 
 
 def print_percentiles(series, totals, *, unit, as_json=False):
