@@ -152,7 +152,7 @@ def print_figures(figures, *, as_json=False):
 
     Args:
         figures: name -> number, or name -> such a dict.
-        as_json: print one JSON object instead of lines; what is not finite, such as the PSNR of equal pictures, is null.
+        as_json: print one JSON object instead of lines, with null where a number is not finite.
     """
     if as_json:
         print(json.dumps(_finite(figures), indent=2))  # noqa: T201

@@ -97,7 +97,7 @@ def sight_of(face, detections):
                          (sum((pair for pairs in LIDS.values() for pair in pairs), ()), 2.0)):
         weight[face.of(group)] = value
     outline[face.of(OVAL)] = True
-    pairs = [(pair, 4.0) for pair in LIP_PAIRS] + [(pair, 4.0) for pairs in LIDS.values() for pair in pairs]
+    pairs = [(pair, 4.0) for pair in LIP_PAIRS] + [(pair, 16.0) for pairs in LIDS.values() for pair in pairs]
     pairs = [(face.of(pair), value) for pair, value in pairs if len(face.of(pair)) == 2]
     step = np.diff(detections.times_s, prepend=detections.times_s[0] - 1 / max(detections.fps, 1))
     tied = (1 / 30) / np.clip(step, 1e-3, 1.0)
