@@ -1,10 +1,8 @@
 """A photo whose face a small network draws: what is not the face stays as without it."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+import sona_photo as sona
 
 torch = pytest.importorskip("torch", reason="needs the extra personare[learn]")
 pytest.importorskip("onnx", reason="needs the extra personare[learn]")
@@ -22,11 +20,6 @@ from personare.portraits.surfaces import (  # noqa: E402
     window_around,
     window_picture,
 )
-
-spec = importlib.util.spec_from_file_location(
-    "sona_photo", Path(__file__).parents[1] / "portraits" / "sona_photo.py")
-sona = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sona)
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,16 @@
 """The networks that read coefficients off pictures, with formula weights, against the originals."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from formula import filled, numbers
 
 torch = pytest.importorskip("torch", reason="needs torch, an optional install")
 
 from torch.nn import functional as F  # noqa: E402
 
 from personare.learn.nets.deep3d import BLOCKS, HEADS, Deep3D, DvpReconstruction, ResNet50  # noqa: E402
-
-
-def _beside(name):
-    spec = importlib.util.spec_from_file_location(f"parity_{name}", Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-dvp = _beside("test_dvp")
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +25,9 @@ def test_audiodvp_s_network(fixtures):
     body = {name: value for name, value in network.state_dict().items() if not name.startswith("fc.")}
     assert {name: list(value.shape) for name, value in body.items()} == shapes
     assert not network(torch.rand(2, 3, 224, 224)).any()  # it begins at the mean face
-    weights = {name: torch.from_numpy(dvp.filled(name, tuple(value.shape), 0.7 if name in shapes else 0.1))
+    weights = {name: torch.from_numpy(filled(name, tuple(value.shape), 0.7 if name in shapes else 0.1))
                for name, value in network.state_dict().items()}
-    pictures = torch.from_numpy((0.5 * dvp.uniform("input:resnet", 2 * 3 * 224 * 224)).reshape(2, 3, 224, 224)).float()
+    pictures = torch.from_numpy((0.5 * numbers("input:resnet", 2 * 3 * 224 * 224)).reshape(2, 3, 224, 224)).float()
     for training, name in ((False, "resnet_eval_features"), (True, "resnet_train_features")):
         network.load_state_dict(weights)
         with torch.no_grad():
@@ -76,7 +65,7 @@ def written_again(state, pictures):
 
 def formula_state():
     """Weights of the whole network by the fixtures' rule."""
-    return {name: torch.from_numpy(dvp.filled(name, tuple(value.shape), 0.7))
+    return {name: torch.from_numpy(filled(name, tuple(value.shape), 0.7))
             for name, value in Deep3D().state_dict().items()}
 
 

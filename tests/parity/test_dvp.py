@@ -1,39 +1,14 @@
 """ATnet's features and AudioDVP's audio network with formula weights give what the originals give."""
 
 import json
-import zlib
 
 import numpy as np
 import pytest
+from formula import filled, numbers
 
 torch = pytest.importorskip("torch", reason="needs torch, an optional install")
 
 from personare.learn.nets.dvp import atnet_of, audio_expression_of  # noqa: E402
-
-
-def uniform(key, count):
-    """The filler of the fixtures: an integer hash of a name and the place, -1..1."""
-    with np.errstate(over="ignore"):
-        x = np.uint64(zlib.crc32(key.encode())) * np.uint64(2**32) + np.arange(count, dtype=np.uint64)
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return (x >> np.uint64(11)).astype(np.float64) / 2.0**53 * 2 - 1
-
-
-def filled(key, shape, gain):
-    """A tensor of a network by the fixtures' rules."""
-    last, values = key.rpartition(".")[2], uniform(key, int(np.prod(shape)))
-    if last == "num_batches_tracked":
-        return np.zeros(shape, np.int64)
-    if last in ("running_mean", "bias") or last.startswith("bias"):
-        values = 0.1 * values
-    elif last == "running_var" or len(shape) == 1:
-        values = 1 + 0.1 * values
-    else:
-        values = values * np.sqrt(6 / np.prod(shape[1:])) * gain
-    return values.reshape(shape).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +28,7 @@ def tensors_of(fixtures, network, gain):
 
 def test_the_audio_network(fixtures, published):
     network = audio_expression_of(tensors_of(fixtures, "a2e", 1.0))
-    features = uniform("input:a2e", 5 * 7 * 256).reshape(5, 7, 256).astype(np.float32)
+    features = numbers("input:a2e", 5 * 7 * 256).reshape(5, 7, 256).astype(np.float32)
     with torch.no_grad():
         found = network(torch.from_numpy(features))
     np.testing.assert_allclose(found, published["a2e_output"], atol=1e-5)
@@ -66,21 +41,21 @@ def test_their_bundles_give_the_published_numbers_without_torch(fixtures, publis
     from personare.learn.convert import convert_checkpoint
 
     bundle = convert_checkpoint(fixtures / "dvp_audio2expression_formula.safetensors", tmp_path / "dvp")
-    features = uniform("input:a2e", 5 * 7 * 256).reshape(5, 7, 256).astype(np.float32)
+    features = numbers("input:a2e", 5 * 7 * 256).reshape(5, 7, 256).astype(np.float32)
     found = open_graph(bundle.path("model.onnx")).run(None, {"rows": features})[0]
     np.testing.assert_allclose(found, published["a2e_output"][:, :, 0], atol=1e-5)
     tensors = {name: torch.from_numpy(value) for name, value in tensors_of(fixtures, "atnet", 0.7).items()}
     torch.save(tensors, tmp_path / "atnet.pth")
     convert_checkpoint(tmp_path / "atnet.pth", tmp_path / "atnet")
-    images = (10 * uniform("input:atnet", 4 * 28 * 12)).reshape(4, 336).astype(np.float32)
+    images = (10 * numbers("input:atnet", 4 * 28 * 12)).reshape(4, 336).astype(np.float32)
     np.testing.assert_allclose(Atnet(tmp_path / "atnet").run(images), published["atnet_features"][0], rtol=1e-5,
                                atol=1e-5)
 
 
 def test_features_and_landmarks_of_atnet(fixtures, published):
     network = atnet_of(tensors_of(fixtures, "atnet", 0.7))
-    windows = torch.from_numpy(10 * uniform("input:atnet", 4 * 28 * 12).reshape(1, 4, 28, 12)).float()
-    rest = torch.from_numpy(uniform("input:atnet_landmark", 6).reshape(1, 6)).float()
+    windows = torch.from_numpy(10 * numbers("input:atnet", 4 * 28 * 12).reshape(1, 4, 28, 12)).float()
+    rest = torch.from_numpy(numbers("input:atnet_landmark", 6).reshape(1, 6)).float()
     with torch.no_grad():
         features, landmarks = network.features(windows[0]), network(windows, rest)
     np.testing.assert_allclose(features, published["atnet_features"][0], rtol=1e-5, atol=1e-5)

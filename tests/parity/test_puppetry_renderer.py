@@ -1,10 +1,10 @@
 """Neural Voice Puppetry's renderer against numbers of the original code, made with deterministic weights (1e-5)."""
 
 import json
-import zlib
 
 import numpy as np
 import pytest
+from formula import fill, numbers
 
 torch = pytest.importorskip("torch", reason="the network needs the extra personare[learn]")
 
@@ -25,38 +25,9 @@ from personare.learn.portrait_losses import (  # noqa: E402
 )
 
 
-def numbers(key, count):
-    """The filler of the fixtures: splitmix64 of the name and the place, in -1..1."""
-    with np.errstate(over="ignore"):
-        x = np.uint64(zlib.crc32(key.encode())) * np.uint64(2**32) + np.arange(count, dtype=np.uint64)
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return (x >> np.uint64(11)).astype(np.float64) / 2.0**53 * 2.0 - 1.0
-
-
 def tensor(key, shape, scale=1.0):
     """An input of the fixtures."""
     return torch.from_numpy((numbers(key, int(np.prod(shape))) * scale).reshape(shape).astype(np.float32))
-
-
-def fill(network, gain):
-    """Give a network the weights of the fixtures, by the names of its tensors, and put it into evaluation mode."""
-    state = {}
-    for key, value in network.state_dict().items():
-        last, drawn = key.rsplit(".", 1)[-1], numbers(key, value.numel())
-        if last == "num_batches_tracked":
-            drawn = np.zeros(1)
-        elif last == "running_mean" or last.startswith("bias"):
-            drawn = 0.1 * drawn
-        elif last == "running_var" or value.ndim == 1:
-            drawn = 1 + 0.1 * drawn
-        else:
-            drawn = drawn * np.sqrt(6.0 / np.prod(value.shape[1:])) * gain
-        state[key] = torch.from_numpy(drawn.reshape(value.shape)).to(value.dtype)
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")

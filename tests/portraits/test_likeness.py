@@ -1,20 +1,15 @@
 """A person's mesh on their photo, and what motion does to it."""
 
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
+import sona_photo as sona
 
 from personare.faces.joints import matrices, rotation_vectors
 from personare.portraits.likeness import lip_gap, speech_of
 from personare.portraits.parts import warp
 from personare.spaces import ARKIT_52
 from personare.types import Motion
-
-spec = importlib.util.spec_from_file_location("sona_photo", Path(__file__).with_name("sona_photo.py"))
-sona = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sona)
 
 
 @pytest.fixture(scope="module")

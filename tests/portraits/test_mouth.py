@@ -1,9 +1,8 @@
 """The mouth's light, on the built-in head's own picture."""
 
-import importlib.util
-from pathlib import Path
 
 import numpy as np
+import sona_photo as sona
 
 from personare.portraits import mouth
 from personare.portraits.eyes import iris_of, polygon_depth
@@ -12,10 +11,6 @@ from personare.portraits.photo import MOUTH_LIGHT
 from personare.portraits.points import EYES, INNER_LIPS
 from personare.rendering.frames import render_frames
 from personare.rendering.light import linear
-
-spec = importlib.util.spec_from_file_location("sona_photo", Path(__file__).with_name("sona_photo.py"))
-sona = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sona)
 
 
 def lit(sitter, motion):

@@ -1,11 +1,10 @@
 """A photo in motion against renders of the same head in that motion: places known, no detector needed."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+import sona_photo as sona
 
 from personare.errors import InputError
 from personare.faces.joints import matrices
@@ -15,9 +14,6 @@ from personare.portraits.points import EYES, INNER_LIPS, OUTER_LIPS, OVAL
 from personare.spaces import ARKIT_52
 from personare.types import Motion, Track
 
-spec = importlib.util.spec_from_file_location("sona_photo", Path(__file__).with_name("sona_photo.py"))
-sona = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sona)
 Sitter, motion_of, psnr = sona.Sitter, sona.motion_of, sona.psnr
 
 

@@ -1,16 +1,11 @@
 """The field around a head: at rest nothing, near the head the head's own motion, at the edges nothing."""
 
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
+import sona_photo as sona
 
 from personare.faces.joints import matrices
-
-spec = importlib.util.spec_from_file_location("sona_photo", Path(__file__).with_name("sona_photo.py"))
-sona = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sona)
 
 
 @pytest.fixture(scope="module")
