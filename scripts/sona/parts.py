@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sona import form
+from sona.regions import smooth
 
 EYE_SECTORS = 40
 IRIS_LIGHT = 1.5  # the iris's texture is so much darker on the whole than its tone
 IRIS, PUPIL = 0.66, 0.27  # radii on the eyeball, cm; the iris a little larger than life
 TEETH_UP = ((0.84, 1.02), (0.66, 0.88), (0.74, 0.98), (0.68, 0.80), (0.66, 0.76), (0.96, 0.70), (0.92, 0.66))
 TEETH_LOW = ((0.52, 0.84), (0.58, 0.84), (0.66, 0.92), (0.68, 0.80), (0.68, 0.76), (1.02, 0.70), (0.96, 0.66))
+CHEEK_LIGHT = (1.0, 0.92, 0.66, 0.36, 0.20, 0.13, 0.09)  # share of light that reaches each tooth beside lips and cheek
+FLANK_DARK = 0.45  # light that a tooth loses where it touches the next one
 # Arch: depth of the front teeth, bend per cm^2, edge height, gum height.
 UPPER_ARCH = (8.92, 0.50, -7.55, -6.70)
 LOWER_ARCH = (8.66, 0.54, -7.58, -8.36)
@@ -160,7 +163,9 @@ def teeth(sizes, arch, upper):
         q += (middle, arch[2] + (0.03 if k == 1 and upper else 0.0), z)
         x = middle + 0.5 * width * np.cos(arch_point(arch, middle + 0.25 * width)[1])
         along = np.clip(np.abs(p[:, 1]) / (height + 0.25), 0, 1)[:, None]
-        color = np.array([0.80, 0.74, 0.64]) * (1 - 0.16 * along) * (1 - 0.035 * k)
+        flank = smooth(np.abs(p[:, :1]) / (0.5 * width), 0.55, 1.0)
+        color = np.array([0.80, 0.74, 0.64]) * (1 - 0.16 * along) * (1 - FLANK_DARK * flank)
+        color = color * CHEEK_LIGHT[k] ** np.array([0.88, 1.0, 1.1])  # what is left comes back from flesh
         turn = np.arctan2(p[:, 0], p[:, 2] + 0.5 * depth)
         uv = 0.5 + 0.45 * along * np.column_stack([np.sin(turn), np.cos(turn)])
         pieces.append(both(Part("teeth", "teeth", q, t, uv, color, np.ones(len(q)))))
