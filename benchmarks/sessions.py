@@ -7,7 +7,6 @@ sound and sessions. Messages hold 33 ms of sound.
 """
 
 import argparse
-import importlib.util
 import subprocess
 import sys
 import threading
@@ -35,9 +34,9 @@ def main():
     asked = asked.parse_args()
     import grpc
 
-    spec = importlib.util.spec_from_file_location("a2f_client", ROOT / "tests" / "live" / "a2f_client.py")
-    client = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(client)
+    sys.path.append(str(ROOT / "tests" / "common"))
+    import a2f_client as client
+
     server = subprocess.Popen([sys.executable, "-m", "personare", "serve", "--a2f", "--port", str(asked.port),
                                "--model", asked.model, "--threads", "1", "-q"])
     audio = personare.load(ROOT / "examples" / "hello.wav")

@@ -1,9 +1,9 @@
 """Fixtures for every test. Real recordings live outside the repository; tests that need them skip without."""
 
-import importlib.util
 import os
 from pathlib import Path
 
+import characters
 import numpy as np
 import pytest
 
@@ -24,16 +24,7 @@ def rng():
 
 
 @pytest.fixture(scope="session")
-def characters():
-    """The module tests/characters.py, which makes glTF and VRM files."""
-    spec = importlib.util.spec_from_file_location("characters", Path(__file__).with_name("characters.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def character(characters, tmp_path_factory):
+def character(tmp_path_factory):
     """Function: path of a character made by write_character with some options, made once."""
     folder, made = tmp_path_factory.mktemp("characters"), {}
 
@@ -46,12 +37,3 @@ def character(characters, tmp_path_factory):
         return made[key]
 
     return write
-
-
-@pytest.fixture(scope="session")
-def second_head():
-    """The module tests/faces/second_head.py: a second head that is the built-in one bent, and landmarks on both."""
-    spec = importlib.util.spec_from_file_location("second_head", Path(__file__).parent / "faces" / "second_head.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import second_head
 
 import personare
 from personare import transfer
@@ -17,13 +18,13 @@ def speech():
 
 
 @pytest.fixture(scope="module")
-def coded(second_head):
+def coded():
     pytest.importorskip("scipy", reason="joining faces needs the extra faces")
     face, _ = second_head.other_head()
     return replace(face, space=Space("codes-68", tuple(f"code_{i}" for i in range(len(face.space)))))
 
 
-def test_vertices_decide_where_names_cannot(speech, coded, second_head):
+def test_vertices_decide_where_names_cannot(speech, coded):
     moved, report = personare.convert(speech, coded, anchors=second_head.anchors())
     assert moved.space.name == "codes-68"
     assert report.route == "names + vertices"

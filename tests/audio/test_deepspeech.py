@@ -1,8 +1,6 @@
 """Networks of both layouts, opened from generated files, equal a plain loop; the front end streams them."""
 
-import importlib.util
-from pathlib import Path
-
+import graphs
 import numpy as np
 import pytest
 
@@ -11,10 +9,6 @@ from personare.audio.deepspeech import deepspeech, open_deepspeech
 from personare.audio.front_ends import features_of, open_front_end
 from personare.errors import AssetError, InputError
 from personare.types import Audio
-
-_spec = importlib.util.spec_from_file_location("graphs", Path(__file__).parents[1] / "graphs.py")
-graphs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(graphs)
 
 WIDTH = 6
 LATER = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"

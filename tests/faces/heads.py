@@ -3,9 +3,9 @@
 import pickle
 
 import numpy as np
+from matfiles import write_mat
 
 from personare.faces import bfm_build
-from tests.matfiles import write_mat
 
 
 def grid(rows=9, columns=8):

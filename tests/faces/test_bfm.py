@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
+from matfiles import write_mat
 
 import personare
 from personare.errors import InputError
@@ -11,8 +13,6 @@ from personare.faces.bfm_fit import MIRRORED_68, deep3d_geometry, deep3d_posed, 
 from personare.spaces import AUDIODVP_64, BFM_64, DEEP3D_257
 from personare.types import Motion
 from tests.faces.heads import CUT, EXPRESSED, WHOLE, write_bfm
-from tests.hostile import refuses, survives
-from tests.matfiles import write_mat
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from matfiles import write_mat
 
 from personare.errors import InputError
 from personare.faces.bfm_crop import Crop, crop_of, standard_points
-from tests.matfiles import write_mat
 
 STANDARD = np.array([[-0.3, 0.3, 0.1], [0.3, 0.3, 0.1], [0, 0, 0.5], [-0.25, -0.4, 0.2], [0.25, -0.4, 0.2]])
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import second_head
 
 from personare.faces.bridge import bridge, order_warnings, shape_warnings
 from personare.faces.registration import register
@@ -15,7 +16,7 @@ MOVED = ("jawOpen", "mouthPucker", "mouthSmileLeft", "mouthSmileRight", "mouthFu
 
 
 @pytest.fixture(scope="module")
-def joined(second_head):
+def joined():
     pytest.importorskip("scipy", reason="finding points needs the extra faces")
     sona, (other, _) = open_sona(), second_head.other_head()
     # Codes without names: nothing but the vertices can tell what they do.

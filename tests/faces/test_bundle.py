@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
 
 import personare
 from personare.errors import AssetError, InputError
@@ -15,7 +16,6 @@ from personare.faces.sona import open_sona
 from personare.spaces import Space
 from personare.types import Material, Motion, Surface
 from tests.faces.heads import grid
-from tests.hostile import refuses, survives
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
 
 import personare
 from personare.errors import InputError
@@ -15,7 +16,6 @@ from personare.faces.joints import rotations
 from personare.spaces import FLAME_50, FLAME_100
 from personare.types import Motion
 from tests.faces.heads import flame_arrays, obj_text, write_flame
-from tests.hostile import refuses, survives
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 from copy import deepcopy
 
+import characters
 import msgspec
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def tiny():
 
 
 @pytest.fixture
-def write(characters, tmp_path):
+def write(tmp_path):
     """Write a document with its binary as .glb; returns the path."""
     def write(document, binary, name="tiny.glb"):
         (tmp_path / name).write_bytes(characters.glb_bytes(document, binary))

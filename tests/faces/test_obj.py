@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
 
 from personare.errors import InputError
 from personare.faces.obj import read_obj, read_obj_vertices
 from personare.faces.polygons import read_mesh_file
 from tests.faces.heads import grid, obj_text
-from tests.hostile import refuses, survives
 
 SQUARE = b"v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
 

@@ -4,11 +4,11 @@ import struct
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
 
 from personare.faces.ply import read_ply
 from personare.faces.polygons import read_mesh_file
 from tests.faces.heads import grid
-from tests.hostile import refuses, survives
 
 HEADER = ("ply\nformat {format} 1.0\ncomment by hand\nelement vertex {v}\nproperty float x\nproperty float y\n"
           "property double z\nproperty uchar red\nproperty uchar green\nproperty uchar blue\nelement edge 1\n"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import second_head
 
 from personare.errors import InputError, MissingExtra
 from personare.faces.registration import closest_points, normals_of, register, same_vertices, similarity
@@ -9,7 +10,7 @@ from personare.faces.sona import open_sona
 
 
 @pytest.fixture(scope="module")
-def laid(second_head):
+def laid():
     pytest.importorskip("scipy", reason="finding points needs the extra faces")
     sona, (other, order) = open_sona(), second_head.other_head()
     here, there = second_head.anchors()
@@ -36,7 +37,7 @@ def test_displacements_are_turned_and_scaled(laid):
     assert carried[:, 1].mean() == pytest.approx(0.9 * 1.05, abs=0.06)
 
 
-def test_heads_of_one_topology_need_no_search(second_head):
+def test_heads_of_one_topology_need_no_search():
     sona, mara = open_sona(), open_sona(character="mara")
     points = same_vertices(sona, mara)
     if points is None:                                      # hair may differ between characters

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import characters
 import numpy as np
 import pytest
 
@@ -153,7 +154,7 @@ def test_smaller_and_larger_spaces_are_understood_and_others_refused(character):
         rig.mesh(Motion([[1.0, 1.0]], 30.0, Space("odd", ("jawOpen", "y"))))
 
 
-def test_a_bust_without_bones_turns_as_a_whole(character, characters, tmp_path):
+def test_a_bust_without_bones_turns_as_a_whole(character, tmp_path):
     rig = open_rig(character())
     document = {**rig.source.document}
     document["nodes"] = [node | {"name": "node"} for node in document["nodes"]]
@@ -217,7 +218,7 @@ def test_a_real_character_fills_the_picture(shared):
     assert skin.mean() > 0.08
 
 
-def test_a_target_that_moves_nothing_is_none(character, characters, monkeypatch, tmp_path):
+def test_a_target_that_moves_nothing_is_none(character, monkeypatch, tmp_path):
     def both(kind, real=characters.targets_of):
         arkit = real("arkit")
         return real("visemes") | arkit | {"jawOpen": np.zeros_like(arkit["jawOpen"])} if kind == "both" else real(kind)
@@ -229,7 +230,7 @@ def test_a_target_that_moves_nothing_is_none(character, characters, monkeypatch,
     assert gap_mm(rig, **VOWEL) > 6
 
 
-def test_names_that_say_nothing_are_told(character, characters, tmp_path):
+def test_names_that_say_nothing_are_told(character, tmp_path):
     gltf = open_rig(character(kind="jaw")).source
     document = {**gltf.document, "nodes": [{**node, "name": "x"} for node in gltf.document["nodes"]]}
     document["meshes"] = [{**mesh, "extras": {"targetNames": ["wink", "wonk"]}} for mesh in gltf.document["meshes"]]

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import second_head
 
 from personare.faces.rigging import with_shapes_of
 from personare.faces.sona import open_sona
 
 
 @pytest.fixture(scope="module")
-def rigged(second_head):
+def rigged():
     pytest.importorskip("scipy", reason="making shapes needs the extra faces")
     bare, _ = second_head.other_head(shapes=False)
     return with_shapes_of(open_sona(), bare, *second_head.anchors()), second_head.other_head()[0]

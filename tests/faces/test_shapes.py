@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from hostile import refuses
 
 import personare
 from personare.errors import InputError
@@ -11,7 +12,6 @@ from personare.faces.shapes import open_shapes
 from personare.spaces import ARKIT_52
 from personare.types import Motion
 from tests.faces.heads import grid, obj_text
-from tests.hostile import refuses
 
 NAMES = [*(name for name in ARKIT_52.columns if name.startswith("mouth")), "jawOpen", "ownShape"]
 

@@ -1,5 +1,6 @@
 """VRM 0 and 1: clips, bones, and clips that silence others."""
 
+import characters
 import numpy as np
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_plain_file_is_no_vrm(character):
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_what_only_the_person_inside_sees_is_not_drawn(character, characters, tmp_path, version):
+def test_what_only_the_person_inside_sees_is_not_drawn(character, tmp_path, version):
     gltf = read_gltf(character(".vrm", kind="vowels", vrm=version, split=True))
     nodes = [i for i, node in enumerate(gltf.tables.nodes) if node.mesh is not None]
     if version == 1:
@@ -55,7 +56,7 @@ def test_what_only_the_person_inside_sees_is_not_drawn(character, characters, tm
     (lambda vrm: vrm.update(firstPerson={"meshAnnotations": [{"node": 99, "type": "firstPersonOnly"}]}), "number 99"),
     (lambda vrm: vrm.update(expressions=[1, 2]), "a VRM extension"),
 ])
-def test_what_does_not_exist_is_refused(character, characters, tmp_path, change, words):
+def test_what_does_not_exist_is_refused(character, tmp_path, change, words):
     gltf = read_gltf(character(".vrm", kind="vowels", vrm=1))
     change(gltf.document["extensions"]["VRMC_vrm"])
     path = tmp_path / "broken.vrm"

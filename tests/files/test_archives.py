@@ -6,10 +6,10 @@ import zipfile
 from pathlib import PurePosixPath
 
 import pytest
+from hostile import refuses, survives
 
 from personare.errors import InputError
 from personare.files.archives import file_names, is_archive, read_files
-from tests.hostile import refuses, survives
 
 FILES = {"FaceXModel/neutral.obj": b"v 1 2 3\n", "FaceXModel/" + "long" * 40 + ".obj": b"v 0 0 0\n", "LICENSE": b"MIT",
          "FaceXModel/empty.obj": b"", "FaceXModel/odd.obj": bytes(range(256)) * 5}

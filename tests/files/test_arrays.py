@@ -5,10 +5,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
 
 from personare.errors import InputError
 from personare.files.arrays import npz_names, read_npy, read_npz
-from tests.hostile import refuses, survives
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

@@ -5,11 +5,11 @@ import zlib
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
+from matfiles import element, mat, matrix
 
 from personare.errors import InputError
 from personare.files.matlab import read_mat
-from tests.hostile import refuses, survives
-from tests.matfiles import element, mat, matrix
 
 
 @pytest.mark.parametrize("packed", [False, True])

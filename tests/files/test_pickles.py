@@ -10,12 +10,12 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from hostile import refuses, survives
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personare.errors import InputError
 from personare.files.pickles import parse_pickle, read_pickle
-from tests.hostile import refuses, survives
 
 
 class Attack:

@@ -1,17 +1,11 @@
 """Weights of TensorFlow: all three layouts give the same arrays; damaged and hostile files give one error."""
 
-import importlib.util
-from pathlib import Path
-
+import graphs
 import numpy as np
 import pytest
 
 from personare.errors import InputError
 from personare.files.tensorflow import Variables
-
-_spec = importlib.util.spec_from_file_location("graphs", Path(__file__).parents[1] / "graphs.py")
-graphs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(graphs)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The networks of Karras et al. beyond parity: what the paper's variant is told, its losses, and ours over time."""
 
-import importlib.util
-from pathlib import Path
-
+import graphs
 import numpy as np
 import pytest
 
@@ -106,15 +104,7 @@ def test_over_time_windows_say_what_the_whole_says():
         assert not torch.allclose(one(changed, style[:, :4])[:, 0], one(rows, style[:, :4])[:, 0], atol=1e-6)
 
 
-@pytest.fixture(scope="module")
-def graphs():
-    spec = importlib.util.spec_from_file_location("graphs", Path(__file__).parents[1] / "graphs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_frozen_graph_of_facegood_becomes_a_bundle(graphs, tmp_path):
+def test_a_frozen_graph_of_facegood_becomes_a_bundle(tmp_path):
     pytest.importorskip("onnx")
     from personare.learn.convert import convert_checkpoint
     from personare.learn.convert_facegood import _LAYERS, TRAINED

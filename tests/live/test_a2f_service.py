@@ -1,11 +1,9 @@
 """Audio2Face-3D's service as its clients see it, told by field numbers alone; no client hurts others."""
 
 import asyncio
-import importlib.util
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +17,7 @@ from personare.spaces import A2F_68, ARKIT_52
 
 grpc = pytest.importorskip("grpc", reason="the Audio2Face-3D service needs the extra serve")
 pytest.importorskip("grpc_health", reason="the Audio2Face-3D service needs the extra serve")
-_spec = importlib.util.spec_from_file_location("a2f_client", Path(__file__).with_name("a2f_client.py"))
-client = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(client)
+import a2f_client as client  # noqa: E402
 
 
 class Served:

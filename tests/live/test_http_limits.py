@@ -1,11 +1,9 @@
 """Whatever clients send, or do not, they get a clear answer, their place is free again and others keep theirs."""
 
-import importlib.util
 import json
 import socket
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,16 +13,13 @@ from personare.errors import InputError
 pytest.importorskip("fastapi", reason="the HTTP service needs the extra serve")
 pytest.importorskip("uvicorn", reason="the HTTP service needs the extra serve")
 pytest.importorskip("python_multipart", reason="the HTTP service needs the extra serve")
+from http_server import Served, form, wait_until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from personare.live.gate import checked_bind
 from personare.live.orders import order_of
 
-_spec = importlib.util.spec_from_file_location("http_server", Path(__file__).with_name("http_server.py"))
-http_server = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(http_server)
-Served, wait_until, form = http_server.Served, http_server.wait_until, http_server.form
 QUIET = np.zeros(16000, "<i2").tobytes()
 
 

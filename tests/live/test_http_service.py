@@ -1,6 +1,5 @@
 """Over HTTP comes what personare.animate and save make; jobs tell their progress, a WebSocket is live."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -20,15 +19,11 @@ from personare.errors import InputError, MissingExtra
 pytest.importorskip("fastapi", reason="the HTTP service needs the extra serve")
 pytest.importorskip("uvicorn", reason="the HTTP service needs the extra serve")
 pytest.importorskip("python_multipart", reason="the HTTP service needs the extra serve")
+from http_server import Served, form, wait_until
 from websockets.sync.client import connect
 
 from personare.live.http_service import open_service
 from personare.live.orders import KINDS
-
-_spec = importlib.util.spec_from_file_location("http_server", Path(__file__).with_name("http_server.py"))
-http_server = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(http_server)
-Served, wait_until, form = http_server.Served, http_server.wait_until, http_server.form
 
 
 @pytest.fixture(scope="module")
