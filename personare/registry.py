@@ -71,6 +71,8 @@ TABLES = {
                         "Hugging Face, see convert", front_end="personare.audio.wav2vec2:wav2vec2"),
         "joint": Row("personare.audio.joint:joint", "several front ends beside each other",
                      front_end="personare.audio.joint:joint"),
+        "stored": Row("personare.audio.stored:stored", "rows of another front end, kept in a file",
+                      front_end="personare.audio.stored:stored"),
     },
     "motion": {
         "vox": Row("personare.motion.vox:open_vox", "built-in model: any voice to ARKit-52, on a CPU"),

@@ -36,6 +36,7 @@ class FrontEnd:
         look_ahead_s: a row depends on no sound later than this after its own time.
         stream: called for a new stream: push((n,) float32) -> (t, width) float32 rows that no later sound can
             change, finish() -> (t, width) the remaining ones; with row_count(...) rows in all.
+        silence: (width,) float32, what silence gives, where the stream is not to be asked.
     """
 
     name: str
@@ -45,9 +46,12 @@ class FrontEnd:
     width: int
     look_ahead_s: float
     stream: Callable[[], object]
+    silence: np.ndarray | None = None
 
     def silent_row(self):
         """(width,) float32, what silence gives once it has lasted."""
+        if self.silence is not None:
+            return self.silence.copy()
         stream = self.stream()
         rows = stream.push(np.zeros(int(_SILENCE_S * self.sample_rate_hz), np.float32))
         rows = np.concatenate([rows, stream.finish()])

@@ -46,7 +46,7 @@ def moving_columns(truth):
 
 
 def baselines(corpus):
-    """What a prediction of the held-out clips has to beat.
+    """What a prediction of the held-out clips has to beat; clips without sound leave the built-in model out.
 
     Args:
         corpus: prepared.Corpus with clips to learn from and held-out ones.
@@ -57,7 +57,8 @@ def baselines(corpus):
     """
     found = {"mean": [np.repeat(corpus.value_mean[None], len(clip.values), axis=0) for clip in corpus.held_out],
              "ridge": ridge(corpus)}
-    if can_convert(ARKIT_52, corpus.space) or set(corpus.space.columns) <= set(ARKIT_52.columns):
+    reached = can_convert(ARKIT_52, corpus.space) or set(corpus.space.columns) <= set(ARKIT_52.columns)
+    if reached and all(clip.sound for clip in corpus.held_out):
         found["built-in"] = [built_in(clip, corpus) for clip in corpus.held_out]
     return found
 
@@ -65,12 +66,18 @@ def baselines(corpus):
 def ridge(corpus):
     """Ridge regression from log-mel energies around each frame; its strength is chosen by leaving out clips.
 
+    Where a clip has no sound it is from the rows of the front end instead.
+
     Returns:
         list of (t, k) float32, one for each held-out clip.
     """
     front_end = open_front_end("mel", band_count=BANDS, rate_hz=float(round(2 * corpus.fps)))
-    rows = {clip.name: around(features_of(front_end, load(clip.sound)).values, len(clip.values), corpus.fps,
-                              front_end.rate_hz) for clip in corpus.clips}
+    if corpus.has_sound:
+        heard = {clip.name: features_of(front_end, load(clip.sound)).values for clip in corpus.clips}
+    else:
+        front_end, heard = corpus.front_end, {clip.name: clip.rows for clip in corpus.clips}
+    rows = {clip.name: around(heard[clip.name], len(clip.values), corpus.fps, front_end.rate_hz)
+            for clip in corpus.clips}
     learned = corpus.to_learn
     everything = np.concatenate([rows[clip.name] for clip in learned])
     mean, scale = everything.mean(axis=0), np.maximum(everything.std(axis=0), 1e-4)

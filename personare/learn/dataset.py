@@ -3,10 +3,12 @@
     DATA/<clip>/audio.flac (or .wav)    DATA/<clip>/motion.npz    DATA/<clip>/meta.json
 
 or flat: DATA/<clip>.wav, <clip>.npz and, where there is something to say, <clip>.json. Frame i of the motion stands
-at i / fps seconds of the sound.
+at i / fps seconds of the sound. Beside the sound, or instead of it, features.npz (flat: <clip>.features.npz) may hold
+the rows that a front end made of it, see audio/stored.py.
 """
 
 import io
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from personare.audio.stored import read_rows, write_rows
 from personare.errors import InputError
 from personare.export import npz
 from personare.export.reading import LARGEST_BYTES
@@ -22,7 +25,7 @@ from personare.spaces import SPACES, Space
 from personare.store import atomic_path, ensure_folder
 from personare.types import Audio, Motion, Take
 
-SOUNDS = (".flac", ".wav")
+SOUNDS, FEATURES = (".flac", ".wav"), "features.npz"
 # Sound and curves may differ in length by this much, seconds, before it is said.
 LENGTH_SLACK_S = 0.25
 
@@ -52,20 +55,34 @@ class Clip:
 
     Args:
         name: of the clip.
-        sound, take: paths of the sound and of the motion (.npz).
+        sound, take: paths of the sound, None where there are rows alone, and of the motion (.npz).
         meta: Meta.
+        features: path of the rows that a front end made of the sound; None where there are none.
     """
 
     name: str
-    sound: Path
+    sound: Path | None
     take: Path
     meta: Meta
+    features: Path | None = None
 
     def audio(self):
-        """Audio of the clip."""
+        """Audio of the clip.
+
+        Raises:
+            InputError: it holds rows of a front end and no sound.
+        """
         from personare.audio.load import load
 
+        if self.sound is None:
+            raise InputError(self.take, expected="a clip with sound", got=f"rows of {self.rows.name} alone",
+                             remedy="put audio.flac or audio.wav beside it")
         return load(self.sound)
+
+    @cached_property
+    def rows(self):
+        """StoredRows of the clip; None where there are none."""
+        return None if self.features is None else read_rows(self.features)
 
     @cached_property
     def motion(self):
@@ -148,19 +165,25 @@ def open_dataset(folder):
 
 
 def _in_folder(folder):
-    sounds = [folder / f"audio{suffix}" for suffix in SOUNDS if (folder / f"audio{suffix}").is_file()]
-    if not sounds:
+    sound = _first_of(folder / f"audio{suffix}" for suffix in SOUNDS)
+    features = _first_of([folder / FEATURES])
+    if not (sound or features):
         raise InputError(folder, expected="audio.flac or audio.wav beside motion.npz", got="no sound",
                          remedy="put the sound there or remove the clip")
-    return Clip(folder.name, sounds[0], folder / "motion.npz", _meta(folder / "meta.json"))
+    return Clip(folder.name, sound, folder / "motion.npz", _meta(folder / "meta.json"), features)
 
 
 def _flat(take):
-    sounds = [take.with_suffix(suffix) for suffix in SOUNDS if take.with_suffix(suffix).is_file()]
-    if not sounds:
+    sound = _first_of(take.with_suffix(suffix) for suffix in SOUNDS)
+    features = _first_of([take.with_suffix(f".{FEATURES}")])
+    if not (sound or features):
         raise InputError(take, expected=f"{take.stem}.flac or {take.stem}.wav beside it", got="no sound",
                          remedy="put the sound there or remove the take")
-    return Clip(take.stem, sounds[0], take, _meta(take.with_suffix(".json")))
+    return Clip(take.stem, sound, take, _meta(take.with_suffix(".json")), features)
+
+
+def _first_of(paths):
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _meta(path):
@@ -187,10 +210,13 @@ def _check_clip(clip):
                          or "another order", remedy="name them as docs/spaces.md has them")
     if len(motion) < 2:
         raise InputError(clip.take, expected="two frames or more", got=f"{len(motion)}", remedy="remove the clip")
-    length_s = open_stream(clip.sound).duration_s
-    if length_s is not None and abs(length_s - motion.duration_s) > LENGTH_SLACK_S:
+    lengths = [] if clip.sound is None else [(clip.sound.name, open_stream(clip.sound).duration_s)]
+    lengths += [] if clip.features is None else [(clip.features.name, clip.rows.duration_s)]
+    for name, length_s in lengths:
+        if length_s is None or abs(length_s - motion.duration_s) <= LENGTH_SLACK_S:
+            continue
         implied = len(motion) / length_s if length_s else 0
-        raise InputError(clip.take, expected=f"curves as long as {clip.sound.name}, {length_s:.2f} s",
+        raise InputError(clip.take, expected=f"curves as long as {name}, {length_s:.2f} s",
                          got=f"{len(motion)} frames at {motion.fps:g} fps, {motion.duration_s:.2f} s",
                          remedy=f"cut them to one length, or correct the frame rate ({implied:.2f} would fit)")
 
@@ -210,32 +236,48 @@ def _place_of(take):
                       f"{frame}, column {names[column]}", remedy="fill that part from its neighbours, or cut it out")
 
 
-def write_clip(folder, name, *, audio, motion, meta=None):
+def write_clip(folder, name, *, motion, audio=None, rows=None, meta=None):
     """Add a clip to a folder of clips.
 
     Args:
         folder: of the data set; made where it is missing.
         name: of the clip, used as the name of its folder.
-        audio: Audio; stored without loss in 16 bits as FLAC.
         motion: Motion.
+        audio: Audio; stored without loss in 16 bits as FLAC. None where there are rows alone.
+        rows: StoredRows, what a front end made of the sound; None for none.
         meta: Meta.
 
     Returns:
         Path of the clip's folder.
-    """
-    import soundfile
 
+    Raises:
+        InputError: neither sound nor rows.
+    """
+    if audio is None and rows is None:
+        raise InputError("audio", expected="sound, or rows of a front end", got="neither", remedy="give one of them")
     target = Path(folder) / name
     ensure_folder(target)
-    packed = io.BytesIO()
-    soundfile.write(packed, np.clip(audio.samples, -1, 1), audio.rate_hz, format="FLAC", subtype="PCM_16")
-    with atomic_path(target / "audio.flac") as temporary:
-        temporary.write_bytes(packed.getvalue())
+    # What an earlier clip of that name had does not stay.
+    for old in (target / FEATURES, *(target / f"audio{suffix}" for suffix in SOUNDS)):
+        old.unlink(missing_ok=True)
+    if audio is not None:
+        with atomic_path(target / "audio.flac") as temporary:
+            temporary.write_bytes(_flac(audio))
+    if rows is not None:
+        write_rows(target / FEATURES, rows)
     with atomic_path(target / "meta.json") as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(meta or Meta()), indent=2))
     # Last, since a folder counts as a clip once it has it.
     npz.write(target / "motion.npz", Take(motion))
     return target
+
+
+def _flac(audio):
+    import soundfile
+
+    packed = io.BytesIO()
+    soundfile.write(packed, np.clip(audio.samples, -1, 1), audio.rate_hz, format="FLAC", subtype="PCM_16")
+    return packed.getvalue()
 
 
 def noted_lag(clip, lag_ms):
@@ -271,18 +313,24 @@ def segment(dataset, folder, *, seconds, overlap_s=0.0):
                          got=f"{overlap_s} of {seconds} s", remedy="use 4 and 1")
     count = 0
     for clip in dataset.clips:
-        audio, motion = clip.audio(), clip.motion
+        audio, rows, motion = None if clip.sound is None else clip.audio(), clip.rows, clip.motion
         size = round(seconds * motion.fps)
         step = max(1, size - round(overlap_s * motion.fps))
         last = max(0, len(motion) - size)
         starts = sorted({*range(0, last, step), last})
         for i, start in enumerate(starts):
             part = motion.frames(start, start + size)
-            first, stop = (round(at / motion.fps * audio.rate_hz) for at in (start, start + len(part)))
+            start_s, length_s = start / motion.fps, part.duration_s
             write_clip(folder, f"{clip.name}_{i:03d}" if len(starts) > 1 else clip.name, motion=part, meta=clip.meta,
-                       audio=Audio(audio.samples[first:stop], audio.rate_hz))
+                       audio=audio and _part(audio, start_s, length_s),
+                       rows=rows and rows.part(start_s, math.ceil(length_s * rows.rate_hz - 1e-6)))
             count += 1
     return count
+
+
+def _part(audio, start_s, duration_s):
+    first, stop = (round(at * audio.rate_hz) for at in (start_s, start_s + duration_s))
+    return Audio(audio.samples[first:stop], audio.rate_hz)
 
 
 def stats(dataset):

@@ -29,7 +29,7 @@ class Found:
     Args:
         name: of the clip.
         path: of the take, for messages.
-        read: () -> (Audio, Motion, Meta).
+        read: () -> (Audio or StoredRows, Motion, Meta).
     """
 
     name: str
@@ -58,7 +58,8 @@ LAYOUTS = {
     "livelink": Layout("takes of the Live Link Face app: .csv beside .mov or .wav", ("**/*.csv",), "csv"),
     "facegood": Layout("FACEGOOD: (t, 116) .npy or folders with BS_value.npy, and sound", ("**/*.npy",), "facegood"),
     "facetalk": Layout("FaceTalk: sequences with frame_*.npz and audio/", find="personare.learn.importers:facetalk"),
-    "nvp": Layout("Neural Voice Puppetry: sequences with expression.txt and sound", ("**/*expression.txt",), "nvp"),
+    "nvp": Layout("Neural Voice Puppetry: sequences with expression.txt, and audio_feature/ or sound",
+                  find="personare.learn.importers_sets:nvp"),
     "audiodvp": Layout("AudioDVP: people with delta/ and audio/", find="personare.learn.importers:audiodvp"),
     "deep3d": Layout("fits by Deep3DFaceRecon: .mat or .npz beside sound or video", ("**/*.mat", "**/*.npz"), "deep3d"),
     "style-avatar": Layout("style_avatar: LMDB with coefficients and sound",
@@ -104,11 +105,11 @@ def import_clips(source, folder, *, format, fps=None, speaker="", emotion="", la
     given, written, last = {"speaker": speaker, "emotion": emotion, "language": language, "licence": licence}, [], None
     for done, one in enumerate(_named_apart(found)):
         try:
-            audio, motion, meta = one.read()
-            audio, motion = _to_one_length(one, audio, motion if fps is None else Motion(
+            heard, motion, meta = one.read()
+            heard, motion = _to_one_length(one, heard, motion if fps is None else Motion(
                 motion.values, fps, motion.space, motion.head_pose))
             known = {name: getattr(meta, name) or value for name, value in given.items()}
-            write_clip(folder, one.name, audio=audio, motion=motion,
+            write_clip(folder, one.name, motion=motion, **{"audio" if isinstance(heard, Audio) else "rows": heard},
                        meta=Meta(**known, source=meta.source or f"{format}: {source.name}", held_out=meta.held_out))
             written.append(one.name)
         except PersonareError as error:
@@ -131,22 +132,24 @@ def _named_apart(found):
         yield Found(name if seen[name] == 1 else f"{name}-{seen[name]}", one.path, one.read)
 
 
-def _to_one_length(one, audio, motion):
-    """Sound and curves of one length: what is beyond the shorter one goes, up to a quarter of it.
+def _to_one_length(one, heard, motion):
+    """Sound (or rows) and curves of one length: what is beyond the shorter one goes, up to a quarter of it.
 
     Raises:
         InputError: they differ by more, which is no overhang but another rate or another recording.
     """
     if len(motion) < 2:
         raise InputError(one.path, expected="two frames or more", got=f"{len(motion)}", remedy="leave it out")
-    shorter, longer = sorted((audio.duration_s, motion.duration_s))
+    shorter, longer = sorted((heard.duration_s, motion.duration_s))
     if longer - shorter > max(LENGTH_SLACK_S, 0.25 * longer):
-        raise InputError(one.path, expected=f"curves as long as its sound, {audio.duration_s:.2f} s",
+        raise InputError(one.path, expected=f"curves as long as its sound, {heard.duration_s:.2f} s",
                          got=f"{len(motion)} frames at {motion.fps:g} fps, {motion.duration_s:.2f} s",
-                         remedy=f"give --fps {len(motion) / max(audio.duration_s, 1e-3):.4g} if that is its rate")
-    count = min(len(motion), max(2, round(audio.duration_s * motion.fps)))
-    samples = audio.samples[: round(count / motion.fps * audio.rate_hz)]
-    return Audio(samples, audio.rate_hz), motion.frames(0, count)
+                         remedy=f"give --fps {len(motion) / max(heard.duration_s, 1e-3):.4g} if that is its rate")
+    count = min(len(motion), max(2, round(heard.duration_s * motion.fps)))
+    motion = motion.frames(0, count)
+    if not isinstance(heard, Audio):
+        return heard.part(0, min(len(heard.values), round(motion.duration_s * heard.rate_hz))), motion
+    return Audio(heard.samples[: round(motion.duration_s * heard.rate_hz)], heard.rate_hz), motion
 
 
 def pairs(source, layout):

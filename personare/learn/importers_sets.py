@@ -1,4 +1,4 @@
-"""Data sets with a layout of their own: style_avatar's LMDB, VOCASET, BIWI. Nothing in their pickles is run.
+"""Data sets with a layout of their own: style_avatar's LMDB, VOCASET, BIWI, NVP. Nothing in their pickles is run.
 
 Vertices become curves: the data set is written in numbers of its own space, one for each coordinate of a vertex. Heads
 are as large as the files have them; what speech adds is written, the neutral head of each speaker taken off.
@@ -8,18 +8,23 @@ import io
 
 import numpy as np
 
+from personare import registry
+from personare.audio.deepspeech import LETTERS
 from personare.audio.load import load
+from personare.audio.stored import StoredRows
 from personare.errors import InputError, MissingExtra
 from personare.files.arrays import read_npy
 from personare.files.pickles import parse_pickle, read_pickle
 from personare.learn.dataset import Meta
-from personare.learn.importers import Found
+from personare.learn.importers import Found, Layout, pairs, sound_of
 from personare.spaces import BFM_64, DEEP3D_257, Space, numbered
 from personare.types import Audio, Motion
 
 # Frames a second: of Ted-HD; of VOCASET as it is published, and as FaceFormer thins it out; of BIWI.
 TED_FPS, VOCA_FPS, VOCA_SLOW_FPS, BIWI_FPS = 25.0, 60.0, 30.0, 25.0
 VOCA_RATE_HZ = 22000
+# Neural Voice Puppetry: 16 rows of letters around each frame, the ninth being its own.
+NVP_FPS, NVP_ROWS, NVP_OWN = 25.0, 16, 8
 _EXPRESSION = slice(DEEP3D_257.columns.index("exp_000"), DEEP3D_257.columns.index("exp_000") + 64)
 _MOST_BYTES = 1 << 36
 
@@ -128,3 +133,58 @@ def _sound(found):
 
 def _text(name):
     return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def nvp(source):
+    """Sequences with expression.txt, and either sound or audio_feature/<frame>.deepspeech.npy; a speaker each."""
+    for one in pairs(source, Layout("", ("**/*expression.txt",), "nvp")):
+        yield Found(one.name, one.path, lambda one=one: (*_nvp_heard(one), Meta(speaker=one.name)))
+
+
+def _nvp_heard(one):
+    """(Audio or StoredRows, Motion) of a sequence."""
+    windows = one.path.parent / "audio_feature"
+    if sound_of(one.path) is None and windows.is_dir():
+        return nvp_rows(windows), registry.load_reader("nvp")(one.path)
+    return one.read()[:2]
+
+
+def nvp_rows(folder):
+    """DeepSpeech's letters of a sequence of Neural Voice Puppetry.
+
+    Args:
+        folder: with <frame>.deepspeech.npy, each (16, 29): the rows i - 8 to i + 7 of frame i, 25 rows a second.
+            Windows of neighbouring frames share 15 rows, which is checked, so the rows in the middle are the whole.
+
+    Returns:
+        StoredRows of the front end deepspeech.
+
+    Raises:
+        InputError: a frame is missing, or one that is no such window; the message names it.
+    """
+    paths = {}
+    for path in folder.glob("*.deepspeech.npy"):
+        number = path.name.partition(".")[0]
+        if number.isdecimal():
+            paths[int(number)] = path
+    missing = next((i for i in range(len(paths)) if i not in paths), None)
+    if missing is not None or not paths:
+        raise InputError(folder, expected="0.deepspeech.npy and on, one for each frame", got=f"no frame {missing or 0}",
+                         remedy="make the features of that sequence again, or leave it out")
+    windows = np.stack([_nvp_window(paths[i]) for i in range(len(paths))])
+    far = np.abs(windows[1:, :-1] - windows[:-1, 1:]).max(axis=(1, 2), initial=0)
+    if (far > 1e-3).any():
+        frame = int(far.argmax()) + 1
+        raise InputError(paths[frame], expected=f"the rows of frame {frame - 1} moved on by one", got="others",
+                         remedy="give features at 25 rows a second, as Neural Voice Puppetry's tools write them")
+    return StoredRows("deepspeech", windows[:, NVP_OWN], NVP_FPS, {"probabilities": False, "rate_hz": NVP_FPS})
+
+
+def _nvp_window(path):
+    window = read_npy(path, most_bytes=1 << 20)
+    if window.shape != (NVP_ROWS, LETTERS) or window.dtype.kind != "f" or not np.isfinite(window).all():
+        raise InputError(path, expected=f"({NVP_ROWS}, {LETTERS}) finite numbers",
+                         got=f"{window.dtype} of shape {window.shape}" if window.shape != (NVP_ROWS, LETTERS)
+                         or window.dtype.kind != "f" else "numbers that are not finite",
+                         remedy="make that frame again, or leave the sequence out")
+    return window.astype(np.float32)

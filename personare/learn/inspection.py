@@ -48,10 +48,11 @@ def inspected(dataset, *, progress=None):
     """
     findings, lags, moving = [], {}, np.zeros(len(dataset.space), bool)
     for done, clip in enumerate(dataset.clips):
-        audio, motion = clip.audio(), clip.motion
+        motion, audio = clip.motion, None if clip.sound is None else clip.audio()
         moving |= motion.values.std(axis=0) > _DEAD
-        findings += [Finding(clip.name, kind, text) for kind, text in (*_sound(audio), *_curves(motion))]
-        heard = spoken(audio)
+        told = [*(() if audio is None else _sound(audio)), *_curves(motion)]
+        findings += [Finding(clip.name, kind, text) for kind, text in told]
+        heard = stored_at_rate(clip.rows) if audio is None else spoken(audio)
         found = lag_ms(heard, motion)
         lags[clip.name] = None if found is None else found - clip.meta.sync_lag_ms
         if found is not None and abs(lags[clip.name]) > LAG_MS:
@@ -75,13 +76,20 @@ def spoken(audio):
     return values[:, values.std(axis=0) > 1e-3]
 
 
+def stored_at_rate(rows):
+    """(t, c) float32, 60 rows a second, of StoredRows: they too move with the sound."""
+    places = np.arange(int(rows.duration_s * RATE_HZ)) * rows.rate_hz / RATE_HZ
+    values = np.stack([np.interp(places, np.arange(len(rows.values)), column) for column in rows.values.T], 1)
+    return values[:, values.std(axis=0) > 1e-3].astype(np.float32)
+
+
 def lag_ms(heard, motion):
     """How much later curves move than the sound they belong to.
 
     For every lag the curves are regressed on what the built-in model says; the lag that explains most wins.
 
     Args:
-        heard: see spoken.
+        heard: see spoken and stored_at_rate.
         motion: Motion in any space.
 
     Returns:

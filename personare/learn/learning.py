@@ -80,6 +80,8 @@ def learn(method, data, out, *, options=None, training=None, held_out=None, fres
         raise OutputError(f"{out}: something else is there; choose another name for the bundle")
     corpus = prepared(dataset, recipe.front_end(), fps=recipe.fps, columns=recipe.columns or moving(dataset),
                       held_out=chosen(dataset, held_out), progress=stage("listen"))
+    if corpus.silence is None:
+        recipe.pad_with_zeros()
     folder = out.with_name(out.name + ".learning")
     _begin(folder, _settings(method, recipe, training, corpus), fresh)
     network, curve = fit(recipe, corpus, training, folder=folder, progress=stage("learn"), tell=tell)

@@ -9,7 +9,7 @@ import numpy as np
 
 from personare.assets import user_path
 from personare.audio.front_ends import features_of
-from personare.errors import OutputError
+from personare.errors import AssetError, InputError, OutputError
 from personare.learn.dataset import shifted
 from personare.store import atomic_path, ensure_folder, sha256
 
@@ -27,7 +27,7 @@ class PreparedClip:
         values: (t, k) float32, shifted by the clip's sync lag; frame i stands at i / fps.
         speaker, emotion: index into the names of the Corpus.
         held_out: whether it is kept for judging.
-        sound: path of its sound.
+        sound: path of its sound; None where it holds rows alone.
         head_pose: (t, 4, 4) float32 as in Motion; None where the clip has none.
     """
 
@@ -37,7 +37,7 @@ class PreparedClip:
     speaker: int
     emotion: int
     held_out: bool
-    sound: Path
+    sound: Path | None
     head_pose: np.ndarray | None = None
 
 
@@ -54,7 +54,7 @@ class Corpus:
         speakers, emotions: names.
         row_mean, row_std: (c,) float32 over the clips to learn from; std at least 1e-5.
         value_mean, value_std: (k,) float32, likewise.
-        silence: (c,) float32, the front end's row of silence.
+        silence: (c,) float32, the front end's row of silence; None where files it needs are not there.
     """
 
     clips: tuple[PreparedClip, ...]
@@ -68,7 +68,7 @@ class Corpus:
     row_std: np.ndarray
     value_mean: np.ndarray
     value_std: np.ndarray
-    silence: np.ndarray
+    silence: np.ndarray | None
 
     @property
     def to_learn(self):
@@ -79,6 +79,11 @@ class Corpus:
     def held_out(self):
         """Clips kept for judging."""
         return tuple(clip for clip in self.clips if clip.held_out)
+
+    @property
+    def has_sound(self):
+        """Whether every clip has its sound."""
+        return all(clip.sound for clip in self.clips)
 
     def centres(self, frames):
         """Rows that frames stand at, as motion.windows.WindowPlan.centre has it."""
@@ -117,6 +122,10 @@ def prepared(dataset, front_end, *, fps, columns=(), held_out=(), cache=None, pr
 
     Returns:
         Corpus.
+
+    Raises:
+        InputError: a clip without sound whose rows are of another front end. AssetError: files that the front end
+            needs are missing, and there is sound to be heard.
     """
     columns = tuple(columns) or dataset.space.columns
     index = dataset.space.indices(columns)
@@ -135,7 +144,14 @@ def prepared(dataset, front_end, *, fps, columns=(), held_out=(), cache=None, pr
     row_mean, row_std = _moments([clip.rows for clip in learned])
     value_mean, value_std = _moments([clip.values for clip in learned])
     return Corpus(tuple(clips), front_end, float(fps), dataset.space, columns, dataset.speakers, dataset.emotions,
-                  row_mean, row_std, value_mean, value_std, front_end.silent_row())
+                  row_mean, row_std, value_mean, value_std, _silence(front_end))
+
+
+def _silence(front_end):
+    try:
+        return front_end.silent_row()
+    except AssetError:
+        return None
 
 
 def _moments(parts):
@@ -159,7 +175,14 @@ def _cache_folder(folder):
 
 
 def _kept_rows(clip, front_end, cache):
-    """(r, c) float32 rows of a clip, read from the cache or made and kept there."""
+    """(r, c) float32 rows of a clip: its own, read from the cache, or made and kept there."""
+    if clip.rows is not None and clip.rows.fits(front_end):
+        return clip.rows.values
+    if clip.sound is None:
+        wanted, got = (f"rows of {one.name}, {width} wide at {one.rate_hz:g} Hz" for one, width in (
+            (front_end, front_end.width), (clip.rows, clip.rows.values.shape[1])))
+        raise InputError(clip.features, expected=f"sound beside it, or {wanted}", got=f"no sound, and {got}",
+                         remedy=f"add --option front_end={clip.rows.name} where the method has it, or put sound there")
     if cache is None:
         return features_of(front_end, clip.audio()).values
     told = json.dumps([FEATURES_VERSION, front_end.name, front_end.options, sha256(clip.sound)], sort_keys=True)

@@ -51,9 +51,10 @@ def _judged(corpus, compared, told):
     rows = "".join(f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{one[key]:.3f}</td>" for key in _FIGURES) + "</tr>"
                    for name, one in told.items())
     names = ", ".join(clip.name for clip in corpus.held_out)
+    heard = "log-mel energies" if corpus.has_sound else f"the rows of {escape(corpus.front_end.name)}"
     parts = [f"<h2>On clips it has not seen</h2><table><tr>{head}</tr>{rows}</table><p><small>{escape(names)}. "
              "R² is 1 - squared error / variance: 1 is perfect, 0 no better than the mean of these very clips, below "
-             "0 worse. Mean: that of the clips learned from. Ridge: linear regression on log-mel energies 260 ms "
+             f"0 worse. Mean: that of the clips learned from. Ridge: linear regression on {heard} 260 ms "
              "around a frame. Built-in: the model that comes with personare.</small></p>"]
     for i, clip in enumerate(corpus.held_out[:MOST_CLIPS]):
         others = {name: values[i] for name, values in compared.items() if name in _COLOURS}

@@ -55,7 +55,7 @@ def nvp_folder(folder, sound, rng):
     (folder / "person").mkdir()
     nvp.write(folder / "person" / "expression.txt", Take(motion))
     write_wav(folder / "person" / "audio.wav", sound.stream(), rate_hz=RATE_HZ)
-    return {"person": motion.values}, ""
+    return {"person": motion.values}, "person"
 
 
 def audiodvp_folder(folder, sound, rng):

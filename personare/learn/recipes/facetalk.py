@@ -103,6 +103,11 @@ class FacetalkRecipe(Recipe):
         """As the options say."""
         return self._front_end
 
+    def pad_with_zeros(self):
+        """Not possible: what follows a take is silence, and its row is asked for while the bundle runs."""
+        raise InputError("data", expected=f"the files that {self._front_end.name} needs", got="rows alone",
+                         remedy=f"put them there, see docs/audio/{self._front_end.name}.md, or learn puppetry or dvp")
+
     def _config(self, row_width, columns, styles):
         own = {"known": self.options.known, "fresh": self.options.fresh, "styles": styles,
                "dropout": self.options.dropout, "rows_per_frame": self._rows_per_frame}

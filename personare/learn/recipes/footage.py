@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from personare.audio.front_ends import open_front_end
 from personare.errors import InputError
 from personare.learn.recipes import Recipe
+from personare.learn.recipes.hearing import front_end_named
 from personare.learn.recipes.karras import limited, limits, named_space
 from personare.motion.footage import REACH, fit_footage
 from personare.motion.puppetry import FILTER, FOOTAGE, FOOTAGE_ARRAYS, open_puppetry
@@ -75,7 +75,14 @@ class FootageRecipe(Recipe):
     def front_end(self):
         """That of the bundle below."""
         options = self._base.options
-        return open_front_end(options.front_end, **options.front_end_options)
+        return front_end_named(options.front_end, **options.front_end_options)
+
+    def pad_with_zeros(self):
+        """As the bundle below does, or not at all."""
+        if self._base.options.padding == "silence":
+            raise InputError("base", expected="a bundle that was learned without DeepSpeech's network as well",
+                             got="one that knows what silence gives", remedy="put the network there, see "
+                             "docs/audio/deepspeech.md")
 
     def network(self, corpus):
         """The footage, learned."""
