@@ -64,6 +64,22 @@ def audiodvp(shared, monkeypatch):
     """The grid face of the fixture's own script, its coefficients, and what AudioDVP makes of them."""
     folder = shared / "fixtures" / "voice_puppetry_audiodvp"
     det = module(folder / "det.py", monkeypatch)
+    mean, triangles, basis = grid_face(det)
+    n = len(mean)
+    keypoints = read_mat(shared / "data" / "faces" / "bfm_index" / "facemodel_info.mat", ["keypoints"])["keypoints"]
+    unit = np.float32(AUDIODVP_UNIT_M)
+    model = BfmModel(
+        mean=mean * AUDIODVP_UNIT_M, identity=rows(basis["id_base"]) * unit, expression=rows(basis["exp_base"]) * unit,
+        albedo_mean=0.5 + 0.25 * np.sin(5 * mean + np.array([0.0, 1.0, 2.0])), albedo=rows(basis["tex_base"]),
+        triangles=triangles, incident=about_each(triangles, n), landmarks=keypoints.ravel() - 1)
+    scales = {"alpha": (1, 80, 1), "delta": (2, 64, 1), "beta": (1, 80, 1), "rotation": (2, 3, 0.3),
+              "translation": (2, 3, 0.2), "gamma": (2, 27, 0.2)}
+    values = {name: det.tensor(f"fm:{name}", (t, k, 1), scale)[..., 0] for name, (t, k, scale) in scales.items()}
+    return model, values, np.load(folder / "dvp_atnet_reference.npz")
+
+
+def grid_face(det):
+    """Mean (36100, 3), triangles and the three bases by name, flat, in AudioDVP's unit."""
     n = 190
     a, b = np.meshgrid(*[np.linspace(-1.3, 1.3, n)] * 2, indexing="ij")
     mean = 0.9 * np.stack([np.sin(a) * np.cos(b), 1.3 * np.sin(b), np.cos(a) * np.cos(b)], -1).reshape(-1, 3)
@@ -72,16 +88,7 @@ def audiodvp(shared, monkeypatch):
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     basis = {name: det.tensor(f"fm:{name}", (3 * n * n, count), scale) for name, count, scale in (
         ("id_base", 80, 0.0005), ("exp_base", 64, 0.0005), ("tex_base", 80, 0.01))}
-    keypoints = read_mat(shared / "data" / "faces" / "bfm_index" / "facemodel_info.mat", ["keypoints"])["keypoints"]
-    unit = np.float32(AUDIODVP_UNIT_M)
-    model = BfmModel(
-        mean=mean * AUDIODVP_UNIT_M, identity=rows(basis["id_base"]) * unit, expression=rows(basis["exp_base"]) * unit,
-        albedo_mean=0.5 + 0.25 * np.sin(5 * mean + np.array([0.0, 1.0, 2.0])), albedo=rows(basis["tex_base"]),
-        triangles=triangles, incident=about_each(triangles, n * n), landmarks=keypoints.ravel() - 1)
-    scales = {"alpha": (1, 80, 1), "delta": (2, 64, 1), "beta": (1, 80, 1), "rotation": (2, 3, 0.3),
-              "translation": (2, 3, 0.2), "gamma": (2, 27, 0.2)}
-    values = {name: det.tensor(f"fm:{name}", (t, k, 1), scale)[..., 0] for name, (t, k, scale) in scales.items()}
-    return model, values, np.load(folder / "dvp_atnet_reference.npz")
+    return mean, triangles, basis
 
 
 def about_each(triangles, vertices):
