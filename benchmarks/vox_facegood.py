@@ -5,19 +5,19 @@
 DIR/data/facegood holds the pairs (MIT): Mandarin by one speaker, solved animation of 116 channels at 30 frames a
 second.
 `as it is` is the model without any of it: jawOpen against their jaw, its lip gap against theirs. `adapted` maps the
-model's curves and the loudness to their channels (personare.motion.adapt), fitted on the other clips. The lip gap is
-that of an average head, their channels read as ARKit shapes (personare.motion.poses). Bars: jaw .80, lip gap .84, where
-a network of Karras et al. trained on the other clips reaches .755 and .80. `mean` weighs clips equally.
+model's curves, the level of the sound and its phones to their channels (personare.motion.adapt), fitted on the other
+clips. The lip gap is that of an average head, their channels read as ARKit shapes (personare.motion.poses). Bars: jaw
+.80, lip gap .84, where a network of Karras et al. trained on the other clips reaches .755 and .80. `mean` weighs clips
+equally.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-from tracked_video import level
 
 import personare
-from personare.motion.adapt import fit_adapter
+from personare.motion.adapt import fit_adapter, sound_columns
 from personare.motion.mouth import measures_cm
 from personare.motion.poses import POSES
 from personare.spaces import ARKIT_52
@@ -28,7 +28,7 @@ JAW_BAR, GAP_BAR = 0.80, 0.84
 
 
 def clips(folder, model):
-    """(name, motion of the model, their motion, loudness (t, 1)) of each clip."""
+    """(name, motion of the model, their motion, extra columns of the sound) of each clip."""
     for path in sorted((folder / "paired").glob("*.npz")):
         sound = next(other for other in path.parent.glob(f"{path.stem}.*") if other.suffix in (".flac", ".wav"))
         audio = personare.load(sound)
@@ -37,9 +37,8 @@ def clips(folder, model):
             names, values = [str(name) for name in file["names"]], file["weights"]
         count = min(len(motion), len(values))
         order = [names.index(name) for name in personare.spaces.space_named("facegood-116").columns]
-        loud = level(audio, count, FPS, 0.04)
-        loud = np.clip((loud - np.percentile(loud, 98)) / 50, -1, 0.1)[:, None]
-        yield path.stem, motion.frames(0, count), Motion(values[:count, order], FPS, "facegood-116"), loud
+        motion = motion.frames(0, count)
+        yield path.stem, motion, Motion(values[:count, order], FPS, "facegood-116"), sound_columns(audio, motion)
 
 
 def gap_of(motion):
@@ -67,10 +66,10 @@ def main():
         rows = []
         print(f"{model}\n{'':12s}{'frames':>8s}   as it is: {'jaw':>5s}{'gap':>6s}   adapted: {'jaw':>5s}{'gap':>6s}"
               f"{'all':>6s}")
-        for name, motion, theirs, loud in takes:
+        for name, motion, theirs, sound in takes:
             others = [take for take in takes if take[0] != name]
             adapter = fit_adapter([(a, b) for _, a, b, _ in others], extra=[e for *_, e in others])
-            mine = adapter.apply(motion, extra=loud)
+            mine = adapter.apply(motion, extra=sound)
             moving = [c for c in theirs.space.columns
                       if theirs.column(c).std() > 1e-3 and mine.column(c).std() > 1e-6]
             rows.append((len(motion), r(motion.column("jawOpen"), theirs.column(JAW)),

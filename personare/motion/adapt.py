@@ -2,8 +2,9 @@
 
 A model speaks the shapes it was trained for; somebody's rig has others, or the same with other sizes and habits. From
 a few minutes of both side by side one linear map is solved for: columns of neighbouring frames and their square roots
-(lips leave contact faster than they open) to the target's columns, with an intercept, at the lag that fits best. How
-much ridge holds each column back is chosen by leaving each clip out once. There are no iterations and nothing random.
+(lips leave contact faster than they open) to the target's columns, with an intercept, at the lag that fits best. Where
+a face rests differs from take to take and is in no sound, so the map is solved for about each clip's own mean. How much
+ridge holds each column back is chosen by leaving each clip out once. There are no iterations and nothing random.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from personare.arrays import checked
+from personare.arrays import checked, resample_in_time
+from personare.audio.energy import EnergyOptions, energy
+from personare.audio.phones import phones
 from personare.errors import InputError
 from personare.spaces import Space, space_named
 from personare.types import Motion
 
 RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 _FORMAT, LARGEST_BYTES = 1, 256 << 20
+# Sound of a frame's level, and how far below a clip's loudest (98th percentile) it is told apart, in dB.
+LEVEL_S, LEVEL_DB, LOUDEST = 0.04, 50, 98
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +132,7 @@ def fit_adapter(pairs, *, extra=None, reach=3, lags=(-2, -1, 0, 1, 2), ridges=RI
     Args:
         pairs: list of (source Motion, target Motion) of the same takes, all at one frame rate, each two of a length
             that differs by less than a quarter of a second; several clips allow the ridge to be chosen.
-        extra: list of (t, e) float for each pair, more columns to go by, such as loudness; None for none.
+        extra: list of (t, e) float for each pair, more columns to go by, such as sound_columns; None for none.
         reach: frames on either side, 0..30.
         lags: delays of the target to try, in frames.
         ridges: strengths to try, in variances of a feature.
@@ -150,7 +155,7 @@ def fit_adapter(pairs, *, extra=None, reach=3, lags=(-2, -1, 0, 1, 2), ridges=RI
     rows = [_rows(one, more, columns, width)[:count] for (one, _), more, count in zip(pairs, extra, counts,
                                                                                      strict=True)]
     wanted = [other.values[:count].astype(np.float64) for (_, other), count in zip(pairs, counts, strict=True)]
-    lag = max(lags, key=lambda lag: _fit_quality([features(r, 0, lag) for r in rows], wanted, 0.1))
+    lag = min(lags, key=lambda lag: _fit_error([features(r, 0, lag) for r in rows], wanted, 0.1))
     inputs = [features(r, reach, lag) for r in rows]
     moments = [_moments(x, y) for x, y in zip(inputs, wanted, strict=True)]
     best = _best_ridges(moments, inputs, wanted, ridges) if len(pairs) > 1 else np.zeros(len(target), np.int64)
@@ -158,6 +163,25 @@ def fit_adapter(pairs, *, extra=None, reach=3, lags=(-2, -1, 0, 1, 2), ridges=RI
     mean, scale, weight, intercept = solved[0]
     weight = np.stack([weights for _, _, weights, _ in solved])[best, :, np.arange(len(target))].T
     return Adapter(source, target, columns, width, reach, lag, fps, mean, scale, weight, intercept)
+
+
+def sound_columns(audio, motion):
+    """Extra columns of what is heard: the level of the sound and the phones.
+
+    Args:
+        audio: Audio that the motion was made of.
+        motion: Motion; its frames and rate count.
+
+    Returns:
+        (t, 43) float64: level in -1..0.1, 0 for the clip's loudest sounds; then square roots of the 42 posteriors.
+    """
+    rms = energy(audio, options=EnergyOptions(rate_hz=motion.fps, window_s=LEVEL_S)).values
+    level = 20 * np.log10(np.maximum(rms, 1e-3))
+    level = np.clip((level - np.percentile(level, LOUDEST)) / LEVEL_DB, -1, 0.1)
+    heard = phones(audio)
+    rows = resample_in_time(heard.values, from_hz=heard.rate_hz, to_hz=motion.fps, frame_count=len(motion))
+    level = resample_in_time(level, from_hz=motion.fps, to_hz=motion.fps, frame_count=len(motion))
+    return np.concatenate([level, np.sqrt(np.maximum(rows, 0))], axis=1, dtype=np.float64)
 
 
 def features(rows, reach, lag=0):
@@ -214,31 +238,29 @@ def _checked_pairs(pairs):
 
 
 def _moments(x, y):
-    """What ridge regression needs to know of one clip: sums, so that clips can be left out by subtraction."""
-    return np.array([len(x)], float), x.sum(axis=0), x.T @ x, y.sum(axis=0), x.T @ y
+    """What ridge regression needs to know of one clip, about its own means, so that clips can be left out."""
+    mean, rest = x.mean(axis=0), y.mean(axis=0)
+    return np.array([len(x)], float), x.sum(axis=0), (x - mean).T @ (x - mean), y.sum(axis=0), (x - mean).T @ (y - rest)
 
 
 def _solved(moments, ridge):
-    """(mean, scale, weight, intercept) of the sum of several clips' moments."""
+    """(mean, scale, weight, intercept) of several clips' moments together."""
     count, x, xx, y, xy = (sum(parts) for parts in zip(*moments, strict=True))
-    mean, intercept = x / count, y / count
-    covariance = xx / count - np.outer(mean, mean)
-    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-12)) + 1e-6
-    covariance = covariance / scale / scale[:, None] + ridge * np.eye(len(scale))
-    weight = np.linalg.solve(covariance, (xy / count - np.outer(mean, intercept)) / scale[:, None])
-    return mean, scale, weight, intercept
+    scale = np.sqrt(np.diag(xx) / count) + 1e-6
+    covariance = xx / count / scale / scale[:, None] + ridge * np.eye(len(scale))
+    return x / count, scale, np.linalg.solve(covariance, xy / count / scale[:, None]), y / count
 
 
-def _quality(solved, x, y):
-    """Share of the variance of y that is explained, all columns together; below 0 where it is worse than the mean."""
-    mean, scale, weight, intercept = solved
-    error = ((x - mean) / scale @ weight + intercept - y) ** 2
-    return 1 - error.sum() / max(((y - y.mean(axis=0)) ** 2).sum(), 1e-12)
+def _motion_error(solved, x, y):
+    """(d,) squared error of a clip about its own mean."""
+    mean, scale, weight, _ = solved
+    error = (x - mean) / scale @ weight - y
+    return ((error - error.mean(axis=0)) ** 2).sum(axis=0)
 
 
-def _fit_quality(inputs, wanted, ridge):
+def _fit_error(inputs, wanted, ridge):
     solved = _solved([_moments(x, y) for x, y in zip(inputs, wanted, strict=True)], ridge)
-    return _quality(solved, np.concatenate(inputs), np.concatenate(wanted))
+    return sum(_motion_error(solved, x, y).sum() for x, y in zip(inputs, wanted, strict=True))
 
 
 def _best_ridges(moments, inputs, wanted, ridges):
@@ -246,6 +268,5 @@ def _best_ridges(moments, inputs, wanted, ridges):
     errors = np.zeros((len(ridges), wanted[0].shape[1]))
     for i, (x, y) in enumerate(zip(inputs, wanted, strict=True)):
         for k, ridge in enumerate(ridges):
-            mean, scale, weight, intercept = _solved(moments[:i] + moments[i + 1 :], ridge)
-            errors[k] += (((x - mean) / scale @ weight + intercept - y) ** 2).sum(axis=0)
+            errors[k] += _motion_error(_solved(moments[:i] + moments[i + 1 :], ridge), x, y)
     return np.argmin(errors, axis=0)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from personare.errors import InputError
-from personare.motion.adapt import features, fit_adapter, read_adapter
+from personare.motion.adapt import features, fit_adapter, read_adapter, sound_columns
 from personare.motion.head import smooth_noise
-from personare.types import Motion
+from personare.types import Audio, Motion
 
 TARGET = "oculus-15"
 
@@ -42,6 +42,28 @@ def test_noise_calls_for_more_ridge_and_is_not_learnt(rng):
 
     assert gap(0.0) > 0.98
     assert gap(0.1) > 0.8
+
+
+def test_where_a_take_rests_is_not_taken_for_motion(rng):
+    takes = []
+    for seed, rest in enumerate((-0.5, 0.0, 0.5)):
+        source, target = pair(rng, seed)
+        source = Motion(source.values + np.float32(0.1 * rest) * (source.values > 0), 30.0, "arkit-52")
+        takes.append((source, Motion(target.values - np.float32(rest), 30.0, TARGET)))
+    source, target = pair(rng, 7)
+    found = fit_adapter(takes, reach=0).apply(source, limits=(-9, 9)).values
+    assert explained(found - found.mean(axis=0), target.values - target.values.mean(axis=0)) > 0.97
+
+
+def test_sound_columns_are_level_and_phones_at_the_frames_of_the_motion():
+    sound = np.zeros(32000, np.float32)
+    sound[16000:] = 0.3 * np.sin(np.arange(16000) * 2 * np.pi * 300 / 16000)
+    columns = sound_columns(Audio(sound, 16000), Motion(np.zeros((50, 52)), 25.0, "arkit-52"))
+    assert columns.shape == (50, 43)
+    assert (columns[2:22, 0] < -0.9).all()
+    assert np.abs(columns[28:48, 0]).max() < 0.01
+    np.testing.assert_allclose((columns[:, 1:] ** 2).sum(axis=1), 1, atol=1e-3)
+    assert len(sound_columns(Audio(sound, 16000), Motion(np.zeros((70, 52)), 25.0, "arkit-52"))) == 70
 
 
 def test_extra_columns_help(rng):
