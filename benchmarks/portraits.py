@@ -1,6 +1,7 @@
 """Footage mode on real clips: the last fifth unseen, against the nearest picture, the mean picture and the bare mesh.
 
     python benchmarks/portraits.py SHARED [--clips german_20s ...] [--size 160] [--rounds 24] [--keep FOLDER]
+    python benchmarks/portraits.py SHARED --voice
 
 SHARED is the folder of recordings (data/videos, data/paired_bfm). Needs personare[learn,track] and the landmarker's
 model. For each clip the portrait is learned from its first four fifths (sound included); in the unseen pictures the
@@ -8,7 +9,8 @@ mouth is painted anew, driven by their own sound and by what was tracked in them
 window with the same soft edge: the training picture whose tracked expression is nearest, the mean of all training
 windows, and the mesh with its mean texture. PSNR and SSIM are over what is painted anew, in the window at the
 picture's own resolution; lip error is the mean distance of MediaPipe's 40 lip landmarks to those of the real picture,
-in percent of the distance between the outer corners of the eyes.
+in percent of the distance between the outer corners of the eyes. With --voice only the voice is judged, on each fifth
+of a clip, learned from the others.
 """
 
 import argparse
@@ -16,17 +18,20 @@ import json
 import resource
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from personare.api import load, speak
 from personare.learn.painting import PaintingOptions, mean_texture, mean_window
-from personare.learn.portraits import PortraitOptions, learn_portrait, prepare, read_windows
+from personare.learn.portraits import PortraitOptions, learn_portrait, mouth_of, prepare, read_windows
+from personare.motion.voice import heard
+from personare.motion.voice_learning import fit_voice
 from personare.portraits.crops import bilinear, cut, opacity, put
 from personare.portraits.footage import open_footage
 from personare.portraits.guides import guide
-from personare.portraits.region import windows
+from personare.portraits.region import column_moves, windows
 from personare.tracking.landmarks import landmarks
 from personare.tracking.track import track
 from personare.tracking.video import read_pictures
@@ -36,6 +41,8 @@ from personare.types import Audio, Motion
 CLIPS = {"andrew_clip_1": ("paired_bfm/andrew_clip_1.mp4", "paired_bfm/andrew_clip_1.flac", 2),
          "woman_24s": ("videos/woman_24s.mp4", None, 0), "German_20s": ("videos/German_20s.mp4", None, 0)}
 LEARNED = 0.8
+# Seconds beside a left-out fifth that are not learned from either.
+SEEN_APART_S = 0.3
 # Of MediaPipe's face landmarks.
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
         78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)
@@ -51,22 +58,55 @@ def main():
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--every", type=int, default=1, help="look at every so many unseen pictures")
+    parser.add_argument("--voice", action="store_true", help="judge the voice alone")
     parser.add_argument("--keep", type=Path, help="folder for portraits and strips; portraits there are used again")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for clip in given.clips:
-            report(clip, given, given.keep or Path(folder))
+            report_voice(clip, given) if given.voice else report(clip, given, given.keep or Path(folder))
 
 
-def report(clip, given, folder):
-    """Figures of one clip, printed."""
-    video, sound, late = (part if k == 2 or part is None else given.shared / "data" / part
+def opened(clip, shared):
+    """(path of the video, Audio, Track) of one clip."""
+    video, sound, late = (part if k == 2 or part is None else shared / "data" / part
                           for k, part in enumerate(CLIPS[clip]))
     audio = load(sound or video)
     if late:
         audio = Audio(np.concatenate([np.zeros(round(late / 30 * audio.rate_hz), np.float32), audio.samples]),
                       audio.rate_hz)
-    followed = track(video)
+    return video, audio, track(video)
+
+
+def report_voice(clip, given):
+    """How the voice does on left-out fifths of a clip, printed."""
+    _, audio, followed = opened(clip, given.shared)
+    _, material = prepare(followed, PortraitOptions(size=given.size))
+    moves, mouth, told = column_moves(material.region, material.region.painted), mouth_of(material.region), heard(audio)
+    times_s, own, found = material.track.times_s, material.mouth.values.astype(np.float64), {}
+    for part in np.array_split(np.arange(len(own)), 5):
+        seen = (times_s < times_s[part[0]] - SEEN_APART_S) | (times_s > times_s[part[-1]] + SEEN_APART_S)
+        voice, _ = fit_voice(told, replace(material.mouth, values=material.mouth.values[seen]), times_s[seen], mouth)
+        squares = voice.values(told, times_s[part])
+        for name, values in (("least squares", squares), ("opened", voice.opening.opened(squares))):
+            found.setdefault(name, []).append(voice_scores(values, own[part], moves, mouth))
+    print(f"{clip}\n{'':18}explained   gap r   gap size   surface mm")
+    for name, scores in found.items():
+        print(f"{name:18}{'{:9.3f}{:8.3f}{:11.2f}{:13.3f}'.format(*np.mean(scores, axis=0))}", flush=True)
+
+
+def voice_scores(values, own, moves, mouth):
+    """(share of variance explained, correlation of the lip gap, its size, mean error of the surface in mm)."""
+    error, spread = values - own, own - own.mean(axis=0)
+    explained = 1 - np.trace(error @ mouth.metric @ error.T) / np.trace(spread @ mouth.metric @ spread.T)
+    gaps = values @ mouth.gap, own @ mouth.gap
+    size = np.divide(*(np.ptp(np.quantile(gap, (0.05, 0.95))) for gap in gaps))
+    surface = np.linalg.norm(np.einsum("tk,kvd->tvd", error, moves), axis=2).mean()
+    return explained, np.corrcoef(*gaps)[0, 1], size, 1000 * surface
+
+
+def report(clip, given, folder):
+    """Figures of one clip, printed."""
+    video, audio, followed = opened(clip, given.shared)
     pictures = [picture for _, picture in read_pictures(video)]
     first = round(LEARNED * len(pictures))
     options = PortraitOptions(size=given.size, until_s=first / followed.motion.fps,

@@ -68,13 +68,15 @@ def open_photo(path, *, face=None, model=None, renderer=None):
     return rendered_photo(photo, renderer)
 
 
-def speak(audio, portrait, *, model="vox", articulation=1.0, progress=None):
+def speak(audio, portrait, *, model="vox", articulation=1.0, strengths=None, progress=None):
     """Turn speech into the motion of a person who was learned from footage, in their own way to speak.
 
     Args:
         audio: Audio, AudioStream, or the path of a sound or video file.
         portrait: as for open_portrait.
-        model, articulation: as for personare.animate; portraits are learned with vox.
+        model: as for personare.animate; portraits are learned with vox.
+        articulation: 0.3..2, size of the mouth's movements; 1 is the person's own.
+        strengths: personare.Strengths of lips and smoothing; the upper face is that of the footage.
         progress: called with (seconds done, seconds in total or None) now and then.
 
     Returns:
@@ -84,10 +86,10 @@ def speak(audio, portrait, *, model="vox", articulation=1.0, progress=None):
         InputError: the sound cannot be read, or an option is out of range. AssetError: as open_portrait.
     """
     from personare.audio.load import open_stream
-    from personare.motion.adapt import read_adapter
-    from personare.motion.voice import heard, spoken
+    from personare.motion.voice import heard, read_voice, spoken
 
     person = open_portrait(portrait)
     stream = audio if hasattr(audio, "chunks") else audio.stream() if isinstance(audio, Audio) else open_stream(audio)
-    told = heard(stream, person.fps, model=model, articulation=articulation, progress=progress)
-    return spoken(read_adapter(person.voice_path), told, person.limits)
+    told = heard(stream, model=model, progress=progress)
+    return spoken(read_voice(person.voice_path), told, person.fps, person.limits, articulation=articulation,
+                  strengths=strengths)

@@ -82,16 +82,13 @@ def animate(
     if renderer is not None and photo is None:
         raise InputError("--renderer", expected="a photo to draw", got="none", remedy="add --photo me.jpg")
     style = style_of(style, face)
-    strengths = strengths_of(lips, upper_face, smoothing, face)
-    if portrait is not None and strengths is not None:
-        raise InputError("--portrait", expected="its own lips", got="--lips, --upper-face or --smoothing",
-                         remedy="use --articulation, which a portrait follows")
+    strengths = strengths_of(lips, upper_face, smoothing, face if portrait is None else None)
     person = None if portrait is None else open_portrait(portrait)
     shown = None if photo is None else _on_photo(photo, face, renderer, report)
     for sound, paths in zip(sounds, targets, strict=True):
         try:
             if person is not None:
-                _speak_one(sound, paths, report, person, model=model, articulation=articulation)
+                _speak_one(sound, paths, report, person, model=model, articulation=articulation, strengths=strengths)
                 continue
             _animate_one(sound, paths, report, face=face, shown=shown, size=pixels, model=model, fps=fps,
                          layers=layers, emotion=feeling, articulation=articulation, style=style,

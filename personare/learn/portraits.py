@@ -12,13 +12,13 @@ import numpy as np
 from personare.errors import InputError, OutputError
 from personare.faces.linear import weights_of
 from personare.learn.painting import MARGIN, PaintingOptions, Windows, onnx_bytes, train_painter
-from personare.motion.voice import fit_voice, heard, scaled_voice, spoken
+from personare.motion.voice import heard, scaled_voice
+from personare.motion.voice_learning import Mouth, fit_voice
 from personare.portraits.bundle import METHOD, REEL, VOICE, FootageOptions, Shot, region_face, write_footage
 from personare.portraits.crops import cut
-from personare.portraits.footage import reach_of
 from personare.portraits.guides import guide
 from personare.portraits.reel import ReelWriter
-from personare.portraits.region import find_region, windows
+from personare.portraits.region import column_moves, find_region, lip_gaps, windows
 from personare.spaces import Space
 from personare.store import CARD, read_bundle
 from personare.types import Motion
@@ -135,10 +135,7 @@ def expression_basis(region, motion, *, numbers=CODE):
     """(mean (c,), basis (c, d)): columns to codes, the directions in which the mesh moves most, about unit variance."""
     values = motion.values[:, region.indices].astype(np.float64)
     mean = values.mean(axis=0)
-    unit = np.zeros((len(region.columns), len(region.face.space)), np.float32)
-    unit[np.arange(len(unit)), region.indices] = 1
-    moves = region.face.mesh(Motion(unit, 30, region.face.space)).vertices[:, region.painted]
-    moves = (moves - region.face.neutral()[region.painted]).reshape(len(unit), -1).astype(np.float64)
+    moves = column_moves(region, region.painted).reshape(len(region.columns), -1)
     # Principal axes of the painted vertices, found among as many directions as there are columns.
     root = np.linalg.qr(moves.T, mode="r")                              # (c, c), moves.T = q @ root
     _, spread, axes = np.linalg.svd((values - mean) @ root.T, full_matrices=False)
@@ -266,26 +263,17 @@ def _left_out(track):
             "with the face in view, two minutes at most",)
 
 
-def _at(motion, times_s):
-    """A Motion at the times of pictures, which may be uneven; those after its end are left out."""
-    times_s = times_s[times_s < motion.duration_s]
-    low = np.minimum((times_s * motion.fps + 1e-6).astype(int), len(motion) - 1)
-    share = np.clip(times_s * motion.fps - low, 0, 1)[:, None].astype(np.float32)
-    values = motion.values[low] * (1 - share) + motion.values[np.minimum(low + 1, len(motion) - 1)] * share
-    return Motion(values, motion.fps, motion.space)
-
-
 def _voice(material, audio):
-    """(Adapter, share of the variance of its target that it explains)."""
-    mouth = material.mouth
+    """(Voice or Adapter, share of the variance of left-out footage that it explains)."""
     if audio is None:
-        return scaled_voice(mouth), 0.0
-    told = _at(heard(audio, mouth.fps), material.track.times_s)
-    voice = fit_voice(told, mouth)
-    said = spoken(voice, told, reach_of(mouth.values)).values[: len(mouth)]
-    own = (mouth.values[: len(said)] - material.mean) @ material.basis
-    error = (said - material.mean) @ material.basis - own
-    return voice, float(1 - np.square(error).sum() / np.square(own).sum())
+        return scaled_voice(material.mouth), 0.0
+    return fit_voice(heard(audio), material.mouth, material.track.times_s, mouth_of(material.region))
+
+
+def mouth_of(region):
+    """Mouth of a region: how its columns move what is painted, and part the lips."""
+    moves = column_moves(region, region.painted)
+    return Mouth(np.einsum("kvd,lvd->kl", moves, moves) / moves.shape[1], lip_gaps(region))
 
 
 def _write(folder, name, material, painter, voice, has_sound, seconds):

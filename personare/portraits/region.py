@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from personare.errors import InputError
+from personare.motion.mouth import UNIT_CM
 from personare.types import Motion
 
 # Columns that move the mouth, by the start of their names.
@@ -23,6 +24,9 @@ _AROUND = 1.3
 # Share of the atlas's height that the skin takes; what is inside the mouth shares the rest.
 _SKIN_SHARE, _GUTTER = 0.66, 0.01
 _OPEN = "jawOpen"
+# Lips: skin this near the middle and to each other, in half windows, of which the jaw takes one along and not the
+# other, in shares of what it moves most.
+_MIDDLE, _LIPS_NEAR, _STAYS, _GOES = 0.15, 0.04, 0.3, 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,39 @@ def find_region(face):
     return Region(face, columns, vertices.astype(np.int32), np.searchsorted(vertices, triangles).astype(np.int32),
                   _atlas(surface.uv[triangles], part), part, np.ascontiguousarray(sides), painted.astype(np.int32),
                   center, float(_AROUND * 0.5 * (high - low)[:2].max()))
+
+
+def column_moves(region, vertices):
+    """(c, v, 3) float64 metres by which each of the region's columns at 1 moves some vertices of its face."""
+    unit = np.zeros((len(region.columns), len(region.face.space)), np.float32)
+    unit[np.arange(len(unit)), region.indices] = 1
+    moved = region.face.mesh(Motion(unit, 30, region.face.space)).vertices[:, vertices]
+    return (moved - region.face.neutral()[vertices]).astype(np.float64)
+
+
+def lip_gaps(region):
+    """(c,) float64 metres by which each column at 1 parts the lips, in the middle of the mouth.
+
+    Lips are neighbours at rest that an opening jaw parts. A face without any has gaps of an average head.
+    """
+    face, skin = region.face, np.unique(region.triangles[region.part == 0])
+    vertices = region.vertices[skin]
+    rest, moves = face.neutral()[vertices].astype(np.float64), column_moves(region, vertices)
+    jaw = moves[region.columns.index(_OPEN), :, 1]
+    middle = np.abs(rest[:, 0] - region.center[0]) < _MIDDLE * region.half_m
+    upper = np.flatnonzero(middle & (jaw > -_STAYS * np.ptp(jaw)))
+    lower = np.flatnonzero(middle & (jaw < -_GOES * np.ptp(jaw)))
+    far = np.linalg.norm(rest[upper, None] - rest[lower], axis=2)
+    near = np.flatnonzero(far.min(axis=1, initial=np.inf) < _LIPS_NEAR * region.half_m)
+    if not len(near):
+        return np.array([_average_gap(name) for name in region.columns])
+    upper, lower = upper[near], lower[far[near].argmin(axis=1)]
+    return (moves[:, upper, 1] - moves[:, lower, 1]).mean(axis=1)
+
+
+def _average_gap(name):
+    plain = name.removesuffix("Left").removesuffix("Right")
+    return UNIT_CM.get(name, UNIT_CM.get(plain, (0.0,)))[0] / 100
 
 
 def _moved(face, columns):

@@ -8,7 +8,7 @@ import pytest
 
 from personare.api import open_face
 from personare.errors import InputError
-from personare.portraits.region import find_region, hull, windows
+from personare.portraits.region import find_region, hull, lip_gaps, windows
 from personare.rendering.camera import frame_face
 from personare.spaces import Space
 from personare.types import Motion
@@ -89,3 +89,12 @@ def test_a_face_without_a_jaw_is_refused(sona):
     blind = replace(sona, space=space, correctives=(), joints=())
     with pytest.raises(InputError, match="a face with a column jawOpen"):
         find_region(blind)
+
+
+def test_lips_part_as_the_jaw_opens_and_meet_again(region):
+    gaps = dict(zip(region.columns, lip_gaps(region), strict=True))
+    assert 0.02 < gaps["jawOpen"] < 0.035
+    assert gaps["mouthClose"] == pytest.approx(-gaps["jawOpen"], rel=0.05)
+    assert gaps["mouthUpperUpLeft"] > 0.003
+    assert gaps["mouthRollLower"] < 0
+    assert abs(gaps["mouthSmileLeft"]) < 0.001
