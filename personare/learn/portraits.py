@@ -12,6 +12,7 @@ import numpy as np
 from personare.errors import InputError, OutputError
 from personare.faces.linear import weights_of
 from personare.learn.painting import MARGIN, PaintingOptions, Windows, onnx_bytes, train_painter
+from personare.motion.mouth import UNIT_CM
 from personare.motion.voice import heard, scaled_voice
 from personare.motion.voice_learning import Mouth, fit_voice
 from personare.portraits.bundle import METHOD, REEL, VOICE, FootageOptions, Shot, region_face, write_footage
@@ -273,7 +274,13 @@ def _voice(material, audio):
 def mouth_of(region):
     """Mouth of a region: how its columns move what is painted, and part the lips."""
     moves = column_moves(region, region.painted)
-    return Mouth(np.einsum("kvd,lvd->kl", moves, moves) / moves.shape[1], lip_gaps(region))
+    gaps = lip_gaps(region)
+    if gaps is None:
+        # Lips that do not meet at rest part as those of an average head do.
+        plain = [name.removesuffix("Left").removesuffix("Right") for name in region.columns]
+        gaps = np.array([UNIT_CM.get(name, UNIT_CM.get(short, (0.0,)))[0] / 100
+                         for name, short in zip(region.columns, plain, strict=True)])
+    return Mouth(np.einsum("kvd,lvd->kl", moves, moves) / moves.shape[1], gaps)
 
 
 def _write(folder, name, material, painter, voice, has_sound, seconds):

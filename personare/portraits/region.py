@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 
 from personare.errors import InputError
-from personare.motion.mouth import UNIT_CM
 from personare.types import Motion
 
 # Columns that move the mouth, by the start of their names.
@@ -128,9 +127,9 @@ def column_moves(region, vertices):
 
 
 def lip_gaps(region):
-    """(c,) float64 metres by which each column at 1 parts the lips, in the middle of the mouth.
+    """(c,) float64 metres by which each column at 1 parts the lips, in the middle of the mouth; None without lips.
 
-    Lips are neighbours at rest that an opening jaw parts. A face without any has gaps of an average head.
+    Lips are neighbours at rest that an opening jaw parts.
     """
     face, skin = region.face, np.unique(region.triangles[region.part == 0])
     vertices = region.vertices[skin]
@@ -142,14 +141,9 @@ def lip_gaps(region):
     far = np.linalg.norm(rest[upper, None] - rest[lower], axis=2)
     near = np.flatnonzero(far.min(axis=1, initial=np.inf) < _LIPS_NEAR * region.half_m)
     if not len(near):
-        return np.array([_average_gap(name) for name in region.columns])
+        return None
     upper, lower = upper[near], lower[far[near].argmin(axis=1)]
     return (moves[:, upper, 1] - moves[:, lower, 1]).mean(axis=1)
-
-
-def _average_gap(name):
-    plain = name.removesuffix("Left").removesuffix("Right")
-    return UNIT_CM.get(name, UNIT_CM.get(plain, (0.0,)))[0] / 100
 
 
 def _moved(face, columns):

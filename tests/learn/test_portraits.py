@@ -14,6 +14,7 @@ from personare.learn.portraits import (
     expression_basis,
     learn_portrait,
     longest_shot,
+    mouth_of,
     prepare,
     read_windows,
 )
@@ -191,6 +192,16 @@ def test_of_a_long_take_an_even_choice_is_painted(filmed, monkeypatch):
         np.testing.assert_array_equal(getattr(some, name), getattr(whole, name)[::3])
     monkeypatch.setattr("personare.learn.portraits.MOST_S", 6.0)
     assert len(prepare(track, PortraitOptions(size=64))[1].track) == 72
+
+
+def test_a_face_whose_lips_do_not_meet_opens_as_an_average_one(monkeypatch):
+    region = find_region(open_face())
+    own = mouth_of(region)
+    monkeypatch.setattr("personare.learn.portraits.lip_gaps", lambda region: None)
+    average = mouth_of(region)
+    np.testing.assert_array_equal(average.metric, own.metric)
+    assert np.corrcoef(own.gap, average.gap)[0, 1] > 0.98
+    assert average.gap[region.columns.index("mouthUpperUpRight")] == pytest.approx(0.0035)
 
 
 def test_what_is_left_out_is_told():
