@@ -17,7 +17,7 @@ def convert(
     source: Annotated[list[str], typer.Argument(help="A take: file or folder of any format that can be read. Or a face "
                                                 "to turn into one file: its path, with its kind before it where files "
                                                 "alone do not tell. Or released checkpoints (.pth, .pkl, .safetensors, "
-                                                ".pb) to make a bundle of, with what belongs to them.")],
+                                                ".pb, or a folder) to make a bundle of, with what belongs to them.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write; its suffix says the format.")],
     to: Annotated[str, typer.Option("--to", metavar="SPACE", help="Columns of the result, such as arkit-52, oculus-15, "
                                     "vrm1; see docs/spaces.md. Default: those of the take, or of --face.")] = "",
@@ -33,9 +33,10 @@ def convert(
     """Turn a take into another format, space or face; or a face into one file."""
     from personare import api, registry
     from personare.files.checkpoints import is_zipped_pickle
+    from personare.files.tensorflow import SAVED_MODEL
 
     if (Path(source[0]).suffix.lower() in (".pth", ".safetensors", ".pb") or is_zipped_pickle(source[0])
-            or (len(source) == 1 and (Path(source[0]) / "config.json").is_file())):
+            or (len(source) == 1 and any((Path(source[0]) / name).is_file() for name in (SAVED_MODEL, "config.json")))):
         _convert_checkpoints(source, output, Report(Mode.of(quiet=quiet, json_lines=json_progress)))
         return
     format, pixels = registry.format_of(output), parse_size(size)

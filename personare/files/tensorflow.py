@@ -1,11 +1,12 @@
 """Weights in files of TensorFlow, read without it and with nothing of them run.
 
-Three layouts: a frozen graph (.pb), of which only constants are looked at; the same with its constants outside, to be
-mapped into memory (.pbmm); and a checkpoint (.index beside .data-00000-of-00001).
+Four layouts: a frozen graph (.pb), of which only constants are looked at; the same with its constants outside, to be
+mapped into memory (.pbmm); a checkpoint (.index beside .data-00000-of-00001); and a SavedModel, the folder of a
+checkpoint (variables/) and a graph (saved_model.pb), of which again only constants are looked at.
 
 Source:
     tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto, util/memmapped_file_system.proto,
-    protobuf/tensor_bundle.proto and lib/io/format.cc, whose tables are those of LevelDB.
+    protobuf/{tensor_bundle,saved_model,meta_graph}.proto and lib/io/format.cc, whose tables are those of LevelDB.
 """
 
 import math
@@ -17,6 +18,7 @@ import numpy as np
 
 from personare.errors import InputError
 from personare.files.protobuf import BYTES, VARINT, Damaged, fields, text, values, varint
+from personare.files.snappy import unpacked
 
 MOST_BYTES = 2**30        # of all tensors that are read; DeepSpeech's have 190 MB
 _MOST_NAMES = 2**16
@@ -27,6 +29,8 @@ _SINGLES = {1: (5, "<f4"), 2: (6, "<f8")}
 _MOST_REPEATED = 2**22
 _REGION = "memmapped_package://"
 _TABLE_MAGIC = 0xDB4775248B80FB57
+_PLAIN, _SNAPPY, _MOST_BLOCK = 0, 1, 2**26
+SAVED_MODEL = "saved_model.pb"
 
 
 class Variables:
@@ -34,7 +38,7 @@ class Variables:
 
     Args:
         path: a frozen graph (.pb, .pbmm), or a checkpoint: its .index file, the path without suffix that TensorFlow
-            names it by, or a folder with one checkpoint.
+            names it by, or a folder with one checkpoint; or the folder of a SavedModel.
 
     Attributes:
         shapes: dict of name -> shape.
@@ -62,7 +66,8 @@ class Variables:
 
     def _found(self):
         if index := index_of(self.path):
-            return _checkpoint(index)
+            graph = self.path / SAVED_MODEL
+            return _checkpoint(index) | (dict(_saved_constants(graph)) if graph.is_file() else {})
         content = _mapped(self.path)
         regions = _regions(content)
         if regions is None:
@@ -132,6 +137,15 @@ def _constants(graph, regions):
                 yield name, found
     if not count:
         raise Damaged("no nodes of a graph")
+
+
+def _saved_constants(path):
+    """The same of the graphs of a SavedModel."""
+    graphs = [graph for meta in values(_mapped(path), 2, BYTES) for graph in values(meta, 2, BYTES)]
+    if not graphs:
+        raise Damaged("no graph in saved_model.pb")
+    for graph in graphs:
+        yield from _constants(graph, {})
 
 
 def _attribute(entry):
@@ -204,6 +218,8 @@ def _regions(content):
 
 def index_of(path):
     """Path of a checkpoint's index, or None where the path is no checkpoint."""
+    if (path / SAVED_MODEL).is_file():
+        return path / "variables" / "variables.index"
     if path.is_dir():
         indices = sorted(path.glob("*.index"))
         if len(indices) != 1:
@@ -263,9 +279,10 @@ def _handle(view, at):
 def _block(table, start, size):
     if start + size + 5 > len(table):
         raise Damaged("a block outside the table")
-    if table[start + size]:
-        raise Damaged("a compressed table")
-    return table[start : start + size]
+    packing, block = table[start + size], table[start : start + size]
+    if packing not in (_PLAIN, _SNAPPY):
+        raise Damaged(f"a table of compression {packing}")
+    return block if packing == _PLAIN else unpacked(block, most_bytes=_MOST_BLOCK)
 
 
 def _entries(block):

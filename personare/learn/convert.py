@@ -11,6 +11,7 @@ from torch import nn
 
 from personare.errors import InputError
 from personare.files.checkpoints import is_zipped_pickle
+from personare.files.tensorflow import SAVED_MODEL
 from personare.learn.convert_deep3d import deep3d_bundle
 from personare.learn.convert_perceptual import perceptual_bundle
 from personare.learn.convert_portraits import NEURAL, convert_portrait, portrait_part
@@ -86,7 +87,7 @@ def convert_checkpoint(path, folder):
     Args:
         path: .pth (read with weights_only: nothing in it is run) or .safetensors: latest_netG.pth of Neural Voice
             Puppetry, atnet_lstm_18.pth of ATVGnet, delta_net.pth of AudioDVP or epoch_20.pth of
-            Deep3DFaceRecon_pytorch; .pb, FACEGOOD's frozen graph of 2021;
+            Deep3DFaceRecon_pytorch; .pb, FACEGOOD's frozen graph of 2021, or the folder of its SavedModel of 2023;
             or a folder of Hugging Face with a wav2vec 2.0 or HuBERT model.
         folder: where to.
 
@@ -96,6 +97,10 @@ def convert_checkpoint(path, folder):
     Raises:
         InputError: missing, damaged, or of another network.
     """
+    if (Path(path) / SAVED_MODEL).is_file():
+        from personare.learn.convert_facegood import convert_graph
+
+        return convert_graph(path, folder)
     if Path(path).is_dir():
         from personare.learn.convert_speech import speech_encoder_bundle
 

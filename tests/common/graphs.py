@@ -1,4 +1,4 @@
-"""Files of TensorFlow made without it: frozen graphs, mapped ones and checkpoints of named arrays."""
+"""Files of TensorFlow made without it: frozen graphs, mapped ones, checkpoints and SavedModels of named arrays."""
 
 import numpy as np
 
@@ -56,8 +56,18 @@ def mapped(arrays):
     return bytes(content) + b"".join(entries) + len(content).to_bytes(8, "little")
 
 
-def checkpoint(arrays):
-    """(index, data) of a checkpoint."""
+def saved_model(folder, variables, constants):
+    """Write the folder of a SavedModel; its variables are numbered as Keras does it."""
+    index, data = checkpoint({f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE": array for i, array in enumerate(variables)})
+    (folder / "variables").mkdir(parents=True)
+    (folder / "variables" / "variables.index").write_bytes(index)
+    (folder / "variables" / "variables.data-00000-of-00001").write_bytes(data)
+    meta = field(1, field(4, "serve")) + field(2, frozen(constants))
+    (folder / "saved_model.pb").write_bytes(field(1, 1) + field(2, meta))
+
+
+def checkpoint(arrays, *, snappy=False):
+    """(index, data) of a checkpoint; the blocks of its table compressed or not (letters only, nothing is copied)."""
     data, rows = b"", {"": field(1, 1)}
     for name, array in sorted(arrays.items()):
         raw = np.asarray(array, "<f4").tobytes()
@@ -72,8 +82,12 @@ def checkpoint(arrays):
     table = bytearray()
 
     def store(block):
-        place = number(len(table)), number(len(block) + 8)
-        table.extend(block + bytes(4) + (1).to_bytes(4, "little") + bytes(5))
+        block = block + bytes(4) + (1).to_bytes(4, "little")
+        if snappy:
+            parts = [block[i : i + 60] for i in range(0, len(block), 60)]
+            block = number(len(block)) + b"".join(bytes([len(part) - 1 << 2]) + part for part in parts)
+        place = number(len(table)), number(len(block))
+        table.extend(block + bytes([snappy]) + bytes(4))
         return b"".join(place)
 
     handle = store(block)

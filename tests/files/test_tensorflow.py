@@ -14,9 +14,12 @@ def arrays(rng):
             for name, shape in (("layer_1/weights", (5, 3)), ("layer_1/bias", (3,)), ("layer_2/weights", (2, 2, 2)))}
 
 
+LAYOUTS = ("frozen", "mapped", "checkpoint", "compressed")
+
+
 def written(folder, arrays, layout):
-    if layout == "checkpoint":
-        index, data = graphs.checkpoint(arrays)
+    if layout in ("checkpoint", "compressed"):
+        index, data = graphs.checkpoint(arrays, snappy=layout == "compressed")
         (folder / "best.index").write_bytes(index)
         (folder / "best.data-00000-of-00001").write_bytes(data)
         return folder / "best.index"
@@ -25,7 +28,7 @@ def written(folder, arrays, layout):
     return path
 
 
-@pytest.mark.parametrize("layout", ["frozen", "mapped", "checkpoint"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_in_a_file_comes_out(tmp_path, arrays, layout):
     found = Variables(written(tmp_path, arrays, layout))
     assert found.shapes == {name: array.shape for name, array in arrays.items()}
@@ -59,7 +62,22 @@ def test_repeated_numbers_and_promises(tmp_path):
             Variables(tmp_path / "a.pb").array("a")
 
 
-@pytest.mark.parametrize("layout", ["frozen", "mapped", "checkpoint"])
+def test_a_saved_model_has_its_variables_and_constants(tmp_path, arrays):
+    one, *others = arrays.values()
+    graphs.saved_model(tmp_path / "model", others, {"Const": one})
+    found = Variables(tmp_path / "model")
+    np.testing.assert_array_equal(found.array("Const"), one)
+    for i, array in enumerate(others):
+        np.testing.assert_array_equal(found.array(f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE"), array)
+    graph = tmp_path / "model" / "saved_model.pb"
+    whole = graph.read_bytes()
+    for damaged in (b"", whole[:50], b"\x08\x01", whole[:-1]):
+        graph.write_bytes(damaged)
+        with pytest.raises(InputError, match="model: expected a frozen graph or a checkpoint"):
+            Variables(tmp_path / "model")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_flipped_bytes_give_arrays_or_one_error(tmp_path, arrays, rng, layout):
     path = written(tmp_path, arrays, layout)
     whole, said = path.read_bytes(), []

@@ -104,33 +104,77 @@ def test_over_time_windows_say_what_the_whole_says():
         assert not torch.allclose(one(changed, style[:, :4])[:, 0], one(rows, style[:, :4])[:, 0], atol=1e-6)
 
 
-def test_a_frozen_graph_of_facegood_becomes_a_bundle(tmp_path):
+def frozen_graph(folder, network, *, without=()):
+    """Write a network as FACEGOOD's frozen graph of 2021."""
+    from personare.learn.convert_facegood import _LAYERS
+
+    arrays = {}
+    for i, name in enumerate(_LAYERS):
+        stem = f"conv2d_{i}" if i else "conv2d"
+        arrays |= dict(zip((f"{stem}/kernel", f"{stem}/bias"), kernel_and_bias(network, name), strict=True))
+    for stem, name in (("dense", "basis_weights"), ("dense_1", "basis")):
+        arrays |= dict(zip((f"{stem}/kernel", f"{stem}/bias"), kernel_and_bias(network, name), strict=True))
+    path = folder / "zsmeif.pb"
+    path.write_bytes(graphs.frozen({name: array for name, array in arrays.items() if name not in without}))
+    return path
+
+
+def saved_model(folder, network, *, without=()):
+    """Write a network as FACEGOOD's SavedModel of 2023."""
+    layers = [f"formant.{i}" for i in range(5)]
+    layers += [f"{part}.{i}" for i in range(5) for part in ("articulation", "emotion")] + ["basis_weights", "basis"]
+    arrays = [array for name in layers for array in kernel_and_bias(network, name)]
+    constant = {"Const": network.constant.numpy().transpose(0, 2, 3, 1), "learning": np.ones((1,), np.float32)}
+    path = folder / "Audio2Face"
+    graphs.saved_model(path, arrays, {name: array for name, array in constant.items() if name not in without})
+    return path
+
+
+def kernel_and_bias(network, name):
+    """A layer's arrays as TensorFlow keeps them."""
+    layer = network.get_submodule(name)
+    layer = getattr(layer, "convolution", layer)
+    weight = layer.weight.detach().numpy()
+    return np.moveaxis(weight, (0, 1), (-1, -2)) if weight.ndim == 4 else weight.T, layer.bias.detach().numpy()
+
+
+@pytest.mark.parametrize(("variant", "write", "missing"), [
+    ("tf1", frozen_graph, "dense_1/kernel"), ("tf2", saved_model, "Const")])
+def test_facegood_s_releases_become_bundles(tmp_path, variant, write, missing):
     pytest.importorskip("onnx")
-    from personare.learn.convert import convert_checkpoint
-    from personare.learn.convert_facegood import _LAYERS, TRAINED
+    from personare.cli import app
+    from personare.learn.convert_facegood import TRAINED
     from personare.motion.karras import open_karras
 
     torch.manual_seed(0)
-    network = Karras(KarrasConfig(37, variant="tf1")).eval()
-    arrays = {}
-    for i, name in enumerate(_LAYERS):
-        layer, stem = network.get_submodule(name).convolution, f"conv2d_{i}" if i else "conv2d"
-        arrays[f"{stem}/kernel"] = np.moveaxis(layer.weight.detach().numpy(), (0, 1), (-1, -2))
-        arrays[f"{stem}/bias"] = layer.bias.detach().numpy()
-    for stem, layer in (("dense", network.basis_weights), ("dense_1", network.basis)):
-        arrays |= {f"{stem}/kernel": layer.weight.detach().numpy().T, f"{stem}/bias": layer.bias.detach().numpy()}
-    (tmp_path / "zsmeif.pb").write_bytes(graphs.frozen(arrays))
-    opened = open_karras(convert_checkpoint(tmp_path / "zsmeif.pb", tmp_path / "bundle").folder)
+    network = Karras(KarrasConfig(37, variant=variant)).eval()
+    app(["convert", str(write(tmp_path, network)), "-o", str(tmp_path / "bundle")], standalone_mode=False)
+    opened = open_karras(tmp_path / "bundle")
     session = opened.session()
     sound = (0.1 * np.random.default_rng(0).standard_normal(16000)).astype(np.float32)
     said = np.concatenate([part.columns(TRAINED) for part in (session.push(sound), session.finish())])
     from personare.audio.lpc import lpc_images
+    from personare.learn.convert import convert_checkpoint
     from personare.types import Audio
 
     with torch.no_grad():
         wanted = network(torch.from_numpy(lpc_images(Audio(sound, 16000)).astype(np.float32))).numpy()
     np.testing.assert_allclose(said, wanted, atol=1e-5)
-    del arrays["dense_1/kernel"]
-    (tmp_path / "other.pb").write_bytes(graphs.frozen(arrays))
-    with pytest.raises(InputError, match="dense_1/kernel"):
-        convert_checkpoint(tmp_path / "other.pb", tmp_path / "no")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match="dense_1/kernel" if variant == "tf1" else "one constant of shape"):
+        convert_checkpoint(write(tmp_path / "other", network, without=[missing]), tmp_path / "no")
+
+
+def test_other_shapes_and_numbers_that_are_cut_off_are_refused(tmp_path):
+    from personare.learn.convert import convert_checkpoint
+
+    path = saved_model(tmp_path, Karras(KarrasConfig(38, variant="tf2")).eval())
+    with pytest.raises(InputError, match=r"variables/32.*shape \(37, 150\)"):
+        convert_checkpoint(path, tmp_path / "no")
+    data = path / "variables" / "variables.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-4])
+    with pytest.raises(InputError, match="ends outside the data"):
+        convert_checkpoint(path, tmp_path / "no")
+    data.unlink()
+    with pytest.raises(InputError, match="No such file"):
+        convert_checkpoint(path, tmp_path / "no")
