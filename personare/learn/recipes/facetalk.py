@@ -14,9 +14,15 @@ from personare.learn.nets.facetalk import Facetalk, FacetalkConfig, paper
 from personare.learn.recipes import Recipe
 from personare.learn.recipes.hearing import heard_through
 from personare.learn.recipes.karras import UNNAMED, limits, named_space
+from personare.learn.recipes.stylist import alike_long
 from personare.motion.blocks import Blocks
 from personare.motion.facetalk import decoded
+from personare.motion.head import angles_from_rotation
+from personare.motion.style_code import low_passed
+from personare.spaces import HEAD_ANGLES
 
+# A head that turns less than this, radians, stands still. What is faster than this is the tracker's: stylist's bound.
+_LEAST_TURN, _FASTEST_HZ, _LEAST_FRAMES = 1e-3, 3.5, 32
 SIZES, STYLES_OF = ("small", "paper"), ("speaker", "emotion", "none")
 
 
@@ -38,6 +44,7 @@ class FacetalkTraining:
         guidance: of sampling, above 0; 1 for none.
         front_end: what it hears with, see recipes.hearing; in the paper "wav2vec2".
         fps: frames a second, a whole fraction of the front end's rows; 24 in the paper.
+        head: whether the head's turn is learned too, where all clips have poses.
     """
 
     size: str = "small"
@@ -54,6 +61,7 @@ class FacetalkTraining:
     guidance: float = 1.5
     front_end: str = "phones+mel"
     fps: float = 30.0
+    head: bool = True
 
     def __post_init__(self):
         def check(name, ok, expected):
@@ -117,9 +125,27 @@ class FacetalkRecipe(Recipe):
 
     def network(self, corpus):
         """The network, with a style for each speaker or emotion."""
-        config = self._config(corpus.front_end.width, len(corpus.columns), len(self.names(corpus)))
+        self._angles = None
+        mean, std = corpus.value_mean, corpus.value_std
+        if self.turns(corpus):
+            angles = [turned(clip.head_pose, corpus.fps) for clip in corpus.clips]
+            learned = np.concatenate([one for one, clip in zip(angles, corpus.clips, strict=True) if not clip.held_out])
+            self._angles = alike_long(angles)
+            mean = np.concatenate([mean, np.zeros(len(HEAD_ANGLES), np.float32)])
+            std = np.concatenate([std, np.maximum(learned.std(axis=0), _LEAST_TURN).astype(np.float32)])
+        config = self._config(corpus.front_end.width, len(mean), len(self.names(corpus)))
         return Facetalk(config, row_mean=corpus.row_mean, row_std=np.maximum(corpus.row_std, 1e-2),
-                        code_mean=corpus.value_mean, code_std=corpus.value_std)
+                        code_mean=mean, code_std=std)
+
+    def turns(self, corpus):
+        """Whether the head is learned beside the columns."""
+        known = set(HEAD_ANGLES) & set(corpus.space.columns)
+        posed = bool(corpus.clips) and all(clip.head_pose is not None for clip in corpus.clips)
+        return self.options.head and posed and not known
+
+    def columns_of(self, corpus):
+        """Names of what is diffused."""
+        return (*corpus.columns, *(HEAD_ANGLES if self.turns(corpus) else ()))
 
     def names(self, corpus):
         """Names of the styles; () where there are none."""
@@ -136,7 +162,12 @@ class FacetalkRecipe(Recipe):
         style = None
         if network.config.styles:
             style = (item.speaker if options.styles == "speaker" else item.emotion) + 1
-        return facetalk_loss(network, item.rows[:, : network.config.row_count(self.frames)], item.values, style=style,
+        values = item.values
+        if self._angles is not None:
+            angles = self._angles.to(values.device)
+            frames = item.first[:, None] + torch.arange(self.frames, device=values.device)
+            values = torch.cat([values, angles[item.clip[:, None], frames.clamp_max(angles.shape[1] - 1)]], 2)
+        return facetalk_loss(network, item.rows[:, : network.config.row_count(self.frames)], values, style=style,
                              valid=item.known, options=told, generator=generator)
 
     def predict(self, network, corpus, clip):
@@ -161,8 +192,9 @@ class FacetalkRecipe(Recipe):
         low, high = limits(corpus)
         space = {name: value for name, value in named_space(corpus).items() if name != "columns"}
         own = self.options
-        return run_options(network, corpus.front_end, corpus.columns, overlap=own.overlap, steps=own.steps,
-                           guidance=own.guidance, lowest=low, highest=high, styles=self.names(corpus), **space)
+        return run_options(network, corpus.front_end, self.columns_of(corpus), overlap=own.overlap, steps=own.steps,
+                           guidance=own.guidance, lowest=low, highest=high, styles=self.names(corpus),
+                           brings=("head",) if self.turns(corpus) else (), **space)
 
     def export(self, network, corpus):
         """Both graphs, the weights, and how to run them."""
@@ -171,3 +203,11 @@ class FacetalkRecipe(Recipe):
     def optimiser(self, network, learning_rate):
         """AdamW, as motion diffusion is usually trained."""
         return torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.01)
+
+
+def turned(head_pose, fps):
+    """(t, 3) float32 yaw, pitch and roll of a clip's head, against their own mean and without what is too fast."""
+    angles = np.unwrap(angles_from_rotation(head_pose[:, :3, :3].astype(np.float64)), axis=0)
+    if len(angles) >= _LEAST_FRAMES and fps > 2 * _FASTEST_HZ:
+        angles = low_passed(angles, cut=2 * _FASTEST_HZ / fps)
+    return (angles - angles.mean(axis=0)).astype(np.float32)

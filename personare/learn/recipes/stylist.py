@@ -127,7 +127,7 @@ class StylistRecipe(Recipe):
         rests = [clip.values.mean(axis=0) if means else np.zeros(len(corpus.columns)) for clip in corpus.clips]
         moved = [np.concatenate([clip.values - rest, pose], axis=1)
                  for clip, rest, pose in zip(corpus.clips, rests, self._poses, strict=True)]
-        self._targets = _padded(moved)
+        self._targets = alike_long(moved)
         values = np.concatenate([one for one, clip in zip(moved, corpus.clips, strict=True) if not clip.held_out])
         std, faces = np.maximum(values.std(axis=0), 1e-5), len(corpus.columns)
         mean, rest = (np.zeros(len(std)), np.zeros(len(std))) if means else (values.mean(axis=0), np.zeros(len(std)))
@@ -270,7 +270,7 @@ def _calm(clip):
     return np.concatenate([angles, place], axis=1)
 
 
-def _padded(parts):
+def alike_long(parts):
     """(n, longest, k) float32 tensor of (t, k) arrays, the last row of each repeated."""
     longest = max(len(part) for part in parts)
     rows = [part[np.minimum(np.arange(longest), len(part) - 1)] for part in parts]
