@@ -73,6 +73,10 @@ class Likeness:
         pivot = np.asarray(self.face.head_pivot, np.float32)
         return np.matmul(still - pivot, np.swapaxes(pose[:, :3, :3], 1, 2)) + (pivot + pose[:, None, :3, 3])
 
+    def shut(self):
+        """(v, 3) float32 vertices of the head with no expression and its lips closed."""
+        return self.face.rest + self.closing * self.is_open
+
     def turns(self, motion):
         """(t, 4, 4) float64 rigid transforms of the head in the world, from the photo to each frame."""
         pivot = np.asarray(self.face.head_pivot, np.float64)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from personare.portraits.eyes import polygon_depth
-from personare.portraits.parts import INSIDE
-from personare.portraits.points import EYES, OVAL
+from personare.portraits.parts import INSIDE, named
+from personare.portraits.points import EYES, INNER_LIPS, OUTER_LIPS, OVAL
+from personare.portraits.teeth import upper_teeth
 from personare.types import Surface
 
 # Longer side of the picture on which depth is looked up.
@@ -25,12 +26,20 @@ _LIP_RINGS = 5
 _LIDS_REACH = 1.2
 # They are drawn in full up to the second of these distances, and fade out to the first.
 _LIDS_FADE = (-0.95, -0.65)
-# Light in the mouth falls to a share of it with so many metres behind what is lit in full.
-_LIT_M, _DEEP_M, _DEEP_DARK = 0.008, 0.016, 0.40
+# Whatever stands in the way, so much of the light comes to each part of the mouth.
+_OPEN = 0.30
+# Around the lips it is drawn in full up to the second of these distances in widths of the mouth, out to the first,
+# where it is so deep inside the oval, as shares of its width.
+_LIPS_FADE, _CHIN_SHARE = (-0.50, -0.30), (0.0, 0.05)
+# What lies so far behind the front teeth is lit in full; light falls off over so many metres, to such a share.
+_DEPTH, _TEETH_DEPTH = (0.012, 0.020, 0.55), (0.006, 0.012, 0.22)
 # Skin of the lids lies in folds: what is behind by this, or turned from the viewer by this cosine, is not what is seen.
 _FOLD_M, _FOLD_FACING = 0.0015, 0.15
+# Where lips open, what is so close to their edge, in widths of the mouth, may show what is between them.
+_LIP_EDGE = 0.035
 # How dark the inner side of the lips is where no light comes in.
 _LIPS_DARK = 0.35
+_EVENINGS = 3
 
 
 def behind_of(face, vertices, camera, kind):
@@ -83,6 +92,11 @@ def fade_of(person, vertices, pixels, hidden, kind):
     core = _between(inward / width, *_CORE_SHARE)
     in_front = np.linalg.norm(vertices - vertices[pixels[:, 2].argmin()], axis=1) < _FACE_M
     fade = np.maximum(fade, core * in_front)
+    # Around the mouth chin and lips are drawn too, however far an open jaw has turned them away.
+    lips = person.landmarks[list(OUTER_LIPS)]
+    beside = polygon_depth(pixels[:, :2], lips) / max(np.ptp(lips[:, 0]), 1.0)
+    around = _between(beside, *_LIPS_FADE) * _between(inward / width, *_CHIN_SHARE)
+    fade = np.maximum(fade, around * in_front)
     for rim in EYES.values():
         # Below a lid that closes there must be no open eye, as far as lids reach.
         lids = person.landmarks[list(rim)]
@@ -114,24 +128,41 @@ def drawn_of(surface, kind, fade):
     """The Surface of what is drawn; all that the photo itself colours is of the material skin, or eye."""
     names = [material.name for material in surface.materials]
     keep = (kind < 3) & (fade[surface.triangles].max(axis=1) > 0)
-    slots = np.where(kind == 0, names.index("skin"), surface.triangle_material)
+    throat = (kind == 2) & named(surface, "skin")
+    slots = np.where(kind == 0, names.index("skin"), np.where(throat, names.index("mouth"), surface.triangle_material))
+    color, ends = surface.color.copy(), np.unique(surface.triangles[throat])
+    color[ends] = color[np.unique(surface.triangles[named(surface, "mouth")])].mean(axis=0)
     # Highlights on single teeth are smaller than the pixels of most photos, and would sparkle.
     materials = tuple(replace(material, texture=None, relief=0.0) if material.name in ("skin", "eye")
                       else replace(material, roughness=max(material.roughness, 0.45), relief=0.0)
                       for material in surface.materials)
-    return Surface(surface.triangles[keep], surface.uv, surface.color, surface.occlusion, materials, slots[keep],
+    occlusion = surface.occlusion.copy()
+    inside = _inside(surface, kind)
+    occlusion[inside] = _OPEN + (1 - _OPEN) * occlusion[inside]
+    return Surface(surface.triangles[keep], surface.uv, color, occlusion, materials, slots[keep],
                    surface.weld)
 
 
 def kinds_of_materials(surface):
-    """(m,) uint8 SKIN, EYE or INSIDE of each material of _drawn."""
-    return np.array([1 if material.name == "eye" else 2 if material.name in INSIDE else 0
-                     for material in surface.materials], np.uint8)
+    """(m,) uint8 SKIN, EYE, INSIDE or TEETH of each material of drawn_of."""
+    return np.array([1 if material.name == "eye" else 3 if material.name == "teeth" else
+                     2 if material.name in INSIDE else 0 for material in surface.materials], np.uint8)
 
 
 def looks_of(person, vertices, pixels, behind, fade, kind):
     """(v, LOOKS) float32 of pixels.draw_face."""
-    from personare.portraits.pixels import FADE, LID, LOOKS, SEEN, SHADE, SOURCE_D, SOURCE_X, SOURCE_Y
+    from personare.portraits.pixels import (
+        FADE,
+        LID,
+        LOOKS,
+        REST_X,
+        REST_Y,
+        SEEN,
+        SHADE,
+        SOURCE_D,
+        SOURCE_X,
+        SOURCE_Y,
+    )
 
     surface = person.face.surface
     looks = np.zeros((len(pixels), LOOKS), np.float32)
@@ -139,14 +170,22 @@ def looks_of(person, vertices, pixels, behind, fade, kind):
     skin = np.isin(np.arange(len(pixels)), surface.triangles[kind == 0])
     folded = (behind > _FOLD_M) | (facing_of(surface, vertices, person.camera) < _FOLD_FACING)
     free = skin & (hidden | (folded & (_near_eyes(person, pixels) != 0)))
-    places = _pulled_out(surface, pixels[:, :2].copy(), free, kind)
+    own = pixels[:, :2]
+    if person.is_open:
+        # What lies on the open mouth of the photo is lips all the same.
+        rim = person.landmarks[list(INNER_LIPS)]
+        lips = skin & ~free & (polygon_depth(pixels[:, :2], rim) > -1 - _LIP_EDGE * np.ptp(rim[:, 0]))
+        free |= lips
+    places = _pulled_out(surface, own.copy(), free, kind)
+    if person.is_open:
+        looks[lips, REST_X], looks[lips, REST_Y] = ((own - places) * pixels[:, 2:])[lips].T
     looks[:, SOURCE_X], looks[:, SOURCE_Y] = places.T * pixels[:, 2]
     looks[:, SOURCE_D] = pixels[:, 2]
     looks[:, FADE] = fade
     # Light that reaches what the photo does not show: the inner side of the lips lies in the dark of the mouth.
     light = _LIPS_DARK + (1 - _LIPS_DARK) * surface.occlusion
-    looks[:, SHADE] = np.where(hidden & _inner_lips(surface, kind), light, 1)
-    looks[:, SEEN] = ~hidden
+    looks[:, SHADE] = _evened(surface, np.where(hidden & _inner_lips(surface, kind), light, 1), kind)
+    looks[:, SEEN] = upper_teeth(person.face)
     looks[:, SHADE] = np.where(_inside(surface, kind), _deep(person.face, kind), looks[:, SHADE])
     looks[:, LID] = _near_eyes(person, pixels)
     return looks
@@ -168,9 +207,12 @@ def _inside(surface, kind):
 
 
 def _deep(face, kind):
-    """(v,) how much light reaches a depth behind the front teeth."""
+    """(v,) how much light reaches a depth behind the front teeth; teeth farther back stand between cheek and tongue."""
     front = face.rest[_inside(face.surface, kind), 2].max()
-    return _DEEP_DARK + (1 - _DEEP_DARK) * np.exp(-np.maximum(front - face.rest[:, 2] - _LIT_M, 0) / _DEEP_M)
+    behind, teeth = front - face.rest[:, 2], np.zeros(len(face.rest), bool)
+    teeth[face.surface.triangles[named(face.surface, "teeth") | named(face.surface, "gums")]] = True
+    lit, reach, dark = np.where(teeth[:, None], _TEETH_DEPTH, _DEPTH).T
+    return dark + (1 - dark) * np.exp(-np.maximum(behind - lit, 0) / reach)
 
 
 def _inner_lips(surface, kind):
@@ -182,6 +224,16 @@ def _inner_lips(surface, kind):
     for _ in range(_LIP_RINGS):
         reached[skin[reached[skin].any(axis=1)]] = True
     return reached[weld]
+
+
+def _evened(surface, values, kind):
+    """Values (v,) of the skin, each the mean of its neighbours' a few times over."""
+    weld, triangles = surface.weld, surface.weld[surface.triangles[kind == 0]]
+    a, b = np.concatenate([triangles[:, [i, j]] for i in range(3) for j in range(3)]).T
+    count, values = np.maximum(np.bincount(a, minlength=len(values)), 1), values.copy()
+    for _ in range(_EVENINGS):
+        values = np.bincount(a, values[b], len(values)) / count
+    return values[weld]
 
 
 def _pulled_out(surface, places, free, kind):

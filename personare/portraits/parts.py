@@ -10,6 +10,8 @@ EYE_RADIUS_M = 0.0125
 _EYE_SIZES, _TEETH_SIZES = (0.8, 2.5), (0.85, 1.3)
 # The hollow of the mouth follows the lips where it is closer to them than this.
 _HOLLOW_BENDS_M = 0.008
+# The throat is the hindmost share of the hollow of the mouth, and what is behind its end by so much.
+_THROAT_SHARE, _THROAT_M = 0.25, 0.004
 # The corners of the eyes reach so far below the eyeballs.
 _CORNERS_M = 0.006
 
@@ -24,6 +26,13 @@ def kinds_of(surface, rest):
         # The corners of the eyes are made of the tongue's material; they are as the photo shows them.
         height = rest[surface.triangles[:, 0], 1]
         kind[(kind == 2) & (height > rest[eyes, 1].min() - _CORNERS_M)] = 0
+    hollow = np.unique(surface.triangles[kind == 2][np.array(names)[surface.triangle_material][kind == 2] == "mouth"])
+    if len(hollow):
+        # The throat at its end is closed with skin.
+        low, high = rest[hollow].min(axis=0), rest[hollow].max(axis=0)
+        high[2] = low[2] + _THROAT_SHARE * (high[2] - low[2])
+        within = ((rest >= low - _THROAT_M) & (rest <= high)).all(axis=1)
+        kind[(kind == 0) & within[surface.triangles].all(axis=1)] = 2
     return kind
 
 

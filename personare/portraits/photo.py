@@ -18,10 +18,11 @@ from personare.errors import InputError
 from personare.portraits.eyes import eye_layers, lash_color, lid_layer
 from personare.portraits.likeness import likeness, speech_of
 from personare.portraits.looks import BEHIND_M, behind_of, drawn_of, fade_of, kinds_of_materials, looks_of
-from personare.portraits.mouth import mouth_gain, mouth_masks
+from personare.portraits.mouth import lips_mask, mouth_gain
 from personare.portraits.parts import kinds_of, named
 from personare.portraits.points import INNER_LIPS
 from personare.portraits.surroundings import surroundings
+from personare.portraits.teeth import seen_teeth, with_teeth
 from personare.rendering.light import Lamp, Light
 from personare.rendering.scene import FACET_COLUMNS, build_scene
 from personare.spaces import ARKIT_52
@@ -31,7 +32,7 @@ from personare.types import Portrait
 MOUTH_LIGHT = Light("mouth", (Lamp((0.0, 0.3, 0.95), (0.95, 0.95, 0.95), size_rad=0.5),), sky=(0.2, 0.2, 0.2),
                     ground=(0.1, 0.1, 0.1), shoulder=1.0)
 # Eyes and what is in the mouth are drawn as if farther away by so much, so that lids and lips stay in front of them.
-_EYES_BACK_M, _MOUTH_BACK_M, _HOLLOW_BACK_M = 0.006, 0.004, 0.010
+_EYES_BACK_M, _MOUTH_BACK_M, _HOLLOW_BACK_M = 0.006, 0.030, 0.036
 # The skin of a lid is shown in place of lashes stretched over it from this part of a blink on.
 _LIDS_AHEAD = 2.5
 _MOST_FRAMES = 4
@@ -177,6 +178,8 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
                          got=f"'{track.face.name}'", remedy="leave --face out with a photo")
     picture = np.array(picture, np.uint8, order="C")  # kernels want one of their own
     person = likeness(track, *anchors)
+    seen = seen_teeth(picture, person.landmarks) if person.is_open else None
+    person = with_teeth(person, seen, anchors)
     face, vertices = person.face, person.on_photo()
     triangles, pixels = face.surface.triangles, person.camera.project(vertices)
     behind = behind_of(face, vertices, person.camera, kind)
@@ -186,7 +189,8 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
     skin, eyes, inside = (np.isin(np.arange(len(vertices)), triangles[kind == k]) for k in range(3))
     shown = skin & ~hidden
     white, irises, iris = eye_layers(picture, person.landmarks)
-    teeth, lips = mouth_masks(picture.shape, person)
+    teeth = np.zeros(picture.shape[:2], np.uint8) if seen is None else seen.mask
+    lips = lips_mask(picture.shape, person)
     gain = mouth_gain(picture, person, pixels, shown & (fade > _SURE), iris, teeth)
     layers = (white, irises, iris, lid_layer(picture, person.landmarks), teeth, lips, gain)
     hollow = np.isin(np.arange(len(vertices)), triangles[(kind == 2) & named(face.surface, "mouth")])

@@ -9,19 +9,24 @@ from personare.rendering.compiled import compiled, inlined
 from personare.rendering.draw import BAND_PIXELS
 from personare.rendering.fragments import collect, interpolate, paint
 from personare.rendering.raster import bin_triangles, fill_band, list_triangles
-from personare.rendering.shade import BATCH, COLUMNS, LB, LG, LR, light_fragments
+from personare.rendering.shade import BATCH, COLUMNS, LB, LG, LR, B, G, R, light_fragments
 from personare.rendering.shadow import cast, light_reaching
 from personare.rendering.texture import shares
 
-SKIN, EYE, INSIDE = np.uint8(0), np.uint8(1), np.uint8(2)
+SKIN, EYE, INSIDE, TEETH = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
 # Columns of looks, one row for each vertex.
-SOURCE_X, SOURCE_Y, SOURCE_D, FADE, SHADE, SEEN, LID = range(7)
-LOOKS = 7
+SOURCE_X, SOURCE_Y, SOURCE_D, FADE, SHADE, SEEN, LID, REST_X, REST_Y = range(9)
+LOOKS = 9
 # Points of the upper lip among those round the mouth, see points.INNER_LIPS.
 UPPER_LIP = 11
 
-# The inside of the mouth is seen in full from one soft edge inside the line of the lips less this on.
-_SLACK = np.float32(1.3)
+# Middles of the lips among the points round the mouth.
+_TOP, _BOTTOM = 5, 15
+# The inside of an open mouth is seen in full up to so many soft edges beyond the line of the lips, for skin lies in
+# front of it; at that line it is so dark, and light at one and a half soft edges inside.
+_SLACK, _CONTACT = np.float32(1.5), np.float32(0.7)
+# Light close behind the upper lip, and how much of the light of a tooth is that of all teeth.
+_BELOW_LIP, _ENAMEL, _WET = np.float32(0.72), np.float32(0.4), np.float32(0.8)
 
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
@@ -189,6 +194,32 @@ def coded(light):
 
 
 @inlined
+def in_mouth(batch, n, is_tooth, gain, shade, rim, x, y):
+    """sRGB levels of a fragment in the mouth, and how much of it lips let through. See draw_face for gain and rim."""
+    # Light comes from all sides and goes through what is wet: much of what is sent back knows no direction.
+    wet = _ZERO if is_tooth else _WET
+    lit = _ONE - _HALF * wet
+    red = coded(gain[0] * (wet * batch[R + n] + lit * batch[LR + n]))
+    green = coded(gain[1] * (wet * batch[G + n] + lit * batch[LG + n]))
+    blue = coded(gain[2] * (wet * batch[B + n] + lit * batch[LB + n]))
+    grey = np.float32(0.3) * red + np.float32(0.6) * green + np.float32(0.1) * blue
+    red, green, blue = blended((grey, grey, grey), (red, green, blue), gain[3])
+    if is_tooth:
+        # Light goes through enamel and softens the gaps between teeth.
+        red, green, blue = blended((red, green, blue), (gain[9], gain[10], gain[11]), _ENAMEL)
+    # The upper lip keeps the light off what is close behind it, and both touch what is at their edges.
+    away, _ = away_from(rim[:UPPER_LIP], x, y)
+    light = min(away / gain[4], _ONE)
+    light = _BELOW_LIP + (_ONE - _BELOW_LIP) * light * (np.float32(2) - light)
+    inward = depth_in(rim, x, y) / gain[8]
+    light *= shade * min(max(_CONTACT + np.float32(0.2) * inward, _CONTACT), _ONE)
+    # Mouths are seen between the lips only, wherever a cheek that turns away would let them through.
+    apart = np.sqrt((rim[_TOP, 0] - rim[_BOTTOM, 0]) ** 2 + (rim[_TOP, 1] - rim[_BOTTOM, 1]) ** 2)
+    seen = min(max(inward + _ONE + min(_HALF * apart / gain[8], _SLACK), _ZERO), _ONE)
+    return max(red * light, gain[5]), max(green * light, gain[6]), max(blue * light, gain[7]), seen
+
+
+@inlined
 def show(fragments, weights, start, count, batch, line, face, photo, field, step, blink, look, rim, speech):
     """Add fragments to a line (w, 4) float32 of colour times coverage, and coverage. See draw_face for the rest."""
     triangles, facets, kinds, looks = face
@@ -214,25 +245,18 @@ def show(fragments, weights, start, count, batch, line, face, photo, field, step
             moved = look[0] if looks[a, LID] > _ZERO else look[1]
             if moved < _ONE:
                 red, green, blue = blended(sampled(picture, u, v), (red, green, blue), moved)
-        elif kind == INSIDE:
-            red, green, blue = (coded(batch[LR + n] * gain[0]), coded(batch[LG + n] * gain[1]),
-                                coded(batch[LB + n] * gain[2]))
-            grey = np.float32(0.3) * red + np.float32(0.6) * green + np.float32(0.1) * blue
-            red, green, blue = blended((grey, grey, grey), (red, green, blue), gain[3])
-            # The upper lip keeps the light off what is close behind it.
-            away, _ = away_from(rim[:UPPER_LIP], x, y)
-            light = min(away / gain[4], _ONE)
-            light = np.float32(0.55) + np.float32(0.45) * light * (np.float32(2) - light)
-            light *= looks[a, SHADE] * p + looks[b, SHADE] * q + looks[c, SHADE] * r
-            red, green, blue = red * light, green * light, blue * light
-            red, green, blue = max(red, gain[5]), max(green, gain[6]), max(blue, gain[7])
+        elif kind >= INSIDE:
+            shade = looks[a, SHADE] * p + looks[b, SHADE] * q + looks[c, SHADE] * r
+            red, green, blue, seen = in_mouth(batch, n, kind == TEETH, gain, shade, rim, x, y)
+            fade *= seen
             own = looked_up(teeth, u, v) * (looks[a, SEEN] * p + looks[b, SEEN] * q + looks[c, SEEN] * r)
             own = max(own, looked_up(lips, u, v) * (_ONE - speech))
             if own > _ZERO:
                 red, green, blue = blended((red, green, blue), sampled(picture, u, v), own)
-            # They are seen between the lips only, wherever a cheek that turns away would let them through.
-            fade *= min(max(depth_in(rim, x, y) / gain[8] + _SLACK, _ZERO), _ONE)
         else:
+            rest = (_ONE - speech) / d
+            u += rest * (looks[a, REST_X] * p + looks[b, REST_X] * q + looks[c, REST_X] * r)
+            v += rest * (looks[a, REST_Y] * p + looks[b, REST_Y] * q + looks[c, REST_Y] * r)
             red, green, blue = sampled(picture, u, v)
             lid = looks[a, LID] * p + looks[b, LID] * q + looks[c, LID] * r
             share = lid * blink[0] if lid > _ZERO else -lid * blink[1]
@@ -261,18 +285,20 @@ def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_mate
 
     Args:
         points .. ambient, frame, facets, heights: as in rendering.draw.draw.
-        kinds: (m,) uint8 of each material: SKIN, EYE or INSIDE.
-        looks: (v, LOOKS) float32: x * d, y * d and depth d on the photo, fade 0..1, shade, whether it was
-            seen, and 1 for the left eye and the skin around it, -1 for the right one.
+        kinds: (m,) uint8 of each material: SKIN, EYE, INSIDE or TEETH.
+        looks: (v, LOOKS) float32: x * d, y * d and depth d on the photo, fade 0..1, shade, whether it may show the
+            photo's teeth, 1 for the left eye and the skin around it, -1 for the right one, and x * d and y * d by
+            which a mouth at rest looks elsewhere.
         picture: (h, w, 3) uint8, the photo.
         white: (h, w, 3) uint8, the photo with the whites of the eyes where the irises were.
         irises: (h, w, 3) uint8, the photo with the irises whole.
         iris: (h, w) uint8, where irises are.
         lids: (h, w, 3) uint8, the photo with skin in place of eyes and lashes.
-        teeth, lips: (h, w) uint8, where the photo shows the inside of the mouth, and where that and the lips' edges.
-        gain: (9,) float32: what linear red, green and blue of the mouth are multiplied with, its saturation, how far
-            the upper lip's shadow reaches in pixels, the darkest sRGB levels, and how soft the edge of the
-            lips is, pixels.
+        teeth, lips: (h, w) uint8, where the photo shows upper teeth, and where the inside of the mouth and the lips'
+            edges.
+        gain: (12,) float32: what linear red, green and blue of the mouth are multiplied with, its saturation, how far
+            the upper lip's shadow reaches in pixels, the darkest sRGB levels, how soft the edge of the lips is in
+            pixels, and sRGB levels of teeth.
         field, step: as in warp_picture.
         blink: (2,) float32, how far the left and the right eye are closed, 0 as on the photo .. 1.
         look: (2,) float32, 0 where an eye is as on the photo .. 1 where it has moved.
