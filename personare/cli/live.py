@@ -56,6 +56,9 @@ def live(
     lips: Lips = 1.0,
     upper_face: Upper = 1.0,
     smoothing: Smoothing = 0.0,
+    face: Annotated[str | None, typer.Option("--face", help="Face that a model's codes are for, where its columns have "
+                                             "no names: --lips and --upper-face ask its vertices which is which.")]
+    = None,
     still: Still = False,
     measure: Annotated[bool, typer.Option("--measure", help="Print latency, jitter and computing time at the "
                                                 "end; packets are also sent to a socket of its own and timed there.")]
@@ -76,7 +79,7 @@ def live(
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
     show = Show(open_source(source, rate_hz=rate), sinks, fps=fps, model=model, layers=layers, emotion=emotion,
                 audio_delay=delay, articulation=articulation, style=style_of(style, "sona"), loop_back=measure,
-                strengths=strengths_of(lips, upper_face, smoothing))
+                strengths=strengths_of(lips, upper_face, smoothing, face))
     with report.file(source):
         try:
             show.run(say=report.warning)

@@ -56,16 +56,22 @@ def strengths_of(lips, upper, smoothing_ms, face=None):
         lips, upper, smoothing_ms: see motion.strengths.Strengths.
         face: name of the face that motion is for; where its columns are codes, its vertices say what is upper face.
     """
-    from personare.motion.strengths import Strengths, parts_of
+    from personare.motion.strengths import Strengths
 
     found = Strengths(lips, upper, smoothing_ms)
     if face is None or (lips == 1 and upper == 1):
         return None if found.plain else found
     from personare.api import open_face
+
+    return Strengths(lips, upper, smoothing_ms, share_of(open_face(face)))
+
+
+def share_of(face):
+    """What of a Face's codes is upper face; None where its columns are shapes with names."""
+    from personare.motion.strengths import parts_of
     from personare.transfer import upper_share
 
-    opened = open_face(face)
-    return found if parts_of(opened.space) else Strengths(lips, upper, smoothing_ms, upper_share(opened))
+    return None if parts_of(face.space) else upper_share(face)
 
 
 def style_of(style, face):

@@ -2,13 +2,14 @@
 
 import asyncio
 import warnings
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated
 
 import typer
 
 from personare.cli.apps import StoppedError, app
-from personare.cli.options import FaceName, JsonProgress, Model, Quiet
+from personare.cli.options import FaceName, JsonProgress, Model, Quiet, share_of
 from personare.progress import Mode, Report
 
 # Models and faces that were asked for by name and are kept open.
@@ -41,11 +42,13 @@ def serve(
     json_progress: JsonProgress = False,
 ):
     """Serve many voices with one model, on this machine alone unless told otherwise. Ctrl-C ends it."""
+    from personare.api import open_face
     from personare.live.jobs import JobLimits
     from personare.live.voices import Host, Limits
 
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
-    host = Host(model, limits=Limits(sessions=sessions, sound_s=longest, idle_s=idle), threads=threads)
+    host = Host(model, limits=Limits(sessions=sessions, sound_s=longest, idle_s=idle), threads=threads,
+                share=share_of(open_face(face)))
     where = {"bind": bind, "token": token, **({} if port is None else {"port": port})}
     limits = JobLimits(body_bytes=round(largest * 1e6), sound_s=longest, wall_s=time, idle_s=idle, jobs=jobs)
     try:
@@ -99,12 +102,15 @@ def maker(host, *, face="sona"):
     from personare.motion.performance import open_method
 
     opened_method, opened_face = lru_cache(_KEPT)(open_method), lru_cache(_KEPT)(api.open_face)
+    known_share = lru_cache(_KEPT)(share_of)
 
     def make(sound, result, order, stage):
         method = host.method if order.model is None else opened_method(order.model)
         shown = opened_face(face if order.face is None else order.face)
         audio = api.open_stream(sound)
-        motion = api.animate(audio, model=method, **order.manner.options(), progress=stage("listen"))
+        options = order.manner.options()
+        options["strengths"] = replace(options["strengths"], share=known_share(shown))
+        motion = api.animate(audio, model=method, **options, progress=stage("listen"))
         api.save(motion, result, audio=audio, face=shown, format=order.format, size=order.pixels,
                  progress=stage(f"write {order.format}"))
 

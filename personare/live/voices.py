@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,6 +74,7 @@ class Host:
         model: name of a method or path of a bundle; opened once, for all voices.
         limits: Limits.
         threads: that compute.
+        share: for a model of codes, what of them is upper face, see motion.strengths.Strengths.
 
     Attributes:
         counts: name -> number, for metrics: voices, refused, failed, frames, sound_ms, compute_ms.
@@ -81,8 +82,8 @@ class Host:
         latency: Histogram of seconds from the coming of the sound that makes a frame certain to the frame.
     """
 
-    def __init__(self, model="vox", *, limits=None, threads=2):
-        self.model, self.limits = str(model), limits or Limits()
+    def __init__(self, model="vox", *, limits=None, threads=2, share=None):
+        self.model, self.limits, self._share = str(model), limits or Limits(), share
         self.method = open_method(model)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="personare-voice")
         self.counts, self.open_voices, self.latency = Counter(), 0, Histogram()
@@ -95,7 +96,7 @@ class Host:
         Args:
             rate_hz: rate of its sound.
             fps: frames a second.
-            **options: layers, emotion, articulation, as for Performance.
+            **options: layers, emotion, articulation, strengths, as for Performance.
 
         Raises:
             BusyError: as many as allowed are open. InputError: an option is out of range.
@@ -104,6 +105,8 @@ class Host:
             self.counts["refused"] += 1
             raise BusyError(f"sessions: expected at most {self.limits.sessions} at a time, got one more; try again "
                             "later, or raise --sessions")
+        if self._share is not None and options.get("strengths"):
+            options["strengths"] = replace(options["strengths"], share=self._share)
         return Voice(self, checked_rate("rate", rate_hz), Performance(self.method, from_hz=rate_hz, fps=fps, **options),
                      fps)
 
