@@ -6,18 +6,25 @@ import numpy as np
 
 from personare.errors import InputError
 from personare.faces.linear import LinearFace
+from personare.spaces import FLAME_POSES
 from personare.tracking.landmarks import COUNT, IRIS, LIPS, landmarks
 from personare.types import Motion
 
 # Rest is seen from the front; lips are told apart on an open mouth, as far open as the first of these columns goes.
 _OPENING = ("jawOpen", "jaw_open", "JawOpen", "mouthOpen", "aa", "A", "a")
 _OPEN, _SIZE_PX = 0.35, 768
+# Where no column has such a name, the likeliest codes that move the outer edges of the lips so far apart.
+_OPEN_M, _OUTER = 0.015, (0, 17)
 _PITCHES_RAD = (0.0, 0.2, -0.2)
 # A landmark beside the surface, as at the corners of the eyes, takes the nearest point, so many pixels away at most.
 _BESIDE_PX = 20.0
 # Columns whose sum of squared moves at the landmarks stays below this share of the largest are not seen by them.
 _UNSEEN = 1e-5
 _CODES = ("bfm", "flame", "nphm", "audiodvp", "deep3d")
+# Of codes and of angles in rad, how far they are expected to move and how far they may.
+_SPREAD_CODE, _MOST_CODE, _SPREAD_RAD, _MOST_RAD = 1.0, 3.0, 0.15, 0.6
+# A neck that turns is the head's pose once more.
+_NECK = "neck_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,41 +93,72 @@ def anchored(face, *, model=None):
         MissingExtra, AssetError: MediaPipe or its model file is missing.
     """
     face = linearised(face)
-    rest, camera, pixels = _seen(face, {}, model)
+    rest, camera, pixels = _seen(face, np.zeros(len(face.space), np.float32), model)
     triangles, lips, iris = face.surface.triangles, np.array(LIPS), np.array(IRIS)
     skin = _skin(face, rest, camera, pixels)
     hits = _hits(pixels, rest, triangles, skin, camera)
     anything = np.ones(len(triangles), bool)
     for kept, new in zip(hits, _hits(pixels[iris], rest, triangles, anything, camera), strict=True):
         kept[iris] = new
-    opening = next((name for name in _OPENING if name in face.space.columns), None)
-    if opening:
-        opened, camera, pixels = _seen(face, {opening: _OPEN}, model)
+    row = opening(face, hits)
+    if row.any():
+        opened, camera, pixels = _seen(face, row, model)
         for kept, new in zip(hits, _hits(pixels[lips], opened, triangles, skin, camera), strict=True):
             kept[lips] = new
     return through(face, *hits)
 
 
 def linearised(face):
-    """The face itself where it is linear; else a LinearFace of its moves for one step of each column."""
+    """The face itself where it is linear; else a LinearFace of its moves for one step of each column.
+
+    Angles take their slope about 0: a step of one would cut across the arc.
+    """
     if isinstance(face, LinearFace):
         return face
-    step = np.eye(len(face.space), dtype=np.float32)
+    turning = np.isin(face.space.columns, FLAME_POSES)
+    step = np.diag(np.where(turning, _SPREAD_RAD, 1)).astype(np.float32)
     still = np.zeros((1, len(face.space)), np.float32)
     rest = face.mesh(Motion(still, 30, face.space)).vertices[0]
-    shapes = np.stack([face.mesh(Motion(row[None], 30, face.space)).vertices[0] for row in step]) - rest
+    shapes = np.empty((len(step), *rest.shape), np.float32)
+    for k, row in enumerate(step):
+        there = face.mesh(Motion(row[None], 30, face.space)).vertices[0]
+        back = face.mesh(Motion(-row[None], 30, face.space)).vertices[0] if turning[k] else 2 * rest - there
+        shapes[k] = (there - back) / (2 * row[k])
     return LinearFace(face.name, face.space, face.surface, rest, shapes, face.head_weight, face.head_pivot)
 
 
-def _seen(face, values, model):
-    """(vertices, camera, (478, 2) pixels) of the face with some columns set, drawn from the front."""
+def _limits(face, columns):
+    """(low, high, spread) of some columns (k,) of a face; see Anchored."""
+    if not face.space.name.startswith(_CODES):
+        return tuple(np.full(len(columns), value) for value in (0.0, 1.0, 0.35))
+    turning = np.isin(np.array(face.space.columns)[columns], FLAME_POSES)
+    most = np.where(turning, _MOST_RAD, _MOST_CODE)
+    return -most, most, np.where(turning, _SPREAD_RAD, _SPREAD_CODE)
+
+
+def opening(face, hits):
+    """(columns,) float32 that open the mouth, zero where nothing does; hits as of _hits."""
+    row = np.zeros(len(face.space), np.float32)
+    named = next((name for name in _OPENING if name in face.space.columns), None)
+    if named:
+        row[face.space.index(named)] = _OPEN
+    elif hits[2][list(_OUTER)].all():
+        corners, weights, _ = (part[list(_OUTER)] for part in hits)
+        upper, lower = (np.einsum("knc,n->kc", face.shapes[:, at], share)
+                        for at, share in zip(corners, weights, strict=True))
+        apart, spread = (upper - lower)[:, 1], _limits(face, np.arange(len(row)))[2]
+        row[:] = spread**2 * apart
+        reach = row @ apart
+        row *= _OPEN_M / reach if reach > 0 else 0
+    return row
+
+
+def _seen(face, row, model):
+    """(vertices, camera, (478, 2) pixels) of the face with values (k,) of its columns, drawn from the front."""
     from personare.rendering.camera import frame_face
     from personare.rendering.frames import render_frames
 
-    row = np.zeros((1, len(face.space)), np.float32)
-    for name, value in values.items():
-        row[0, face.space.index(name)] = value
-    still = Motion(row, 30, face.space)
+    still = Motion(row[None], 30, face.space)
     for pitch in _PITCHES_RAD:
         camera = frame_face(face, (_SIZE_PX, _SIZE_PX), pitch_rad=pitch)
         found = landmarks(render_frames(face, still, camera=camera), model=model)[0]
@@ -194,7 +232,8 @@ def through(face, corners, weights, found):
 
     shapes = at(face.shapes)
     force = (shapes**2).sum((1, 2))
-    columns = np.flatnonzero(force > _UNSEEN * force.max()).astype(np.int32)
+    necks = np.array([name.startswith(_NECK) for name in face.space.columns])
+    columns = np.flatnonzero((force > _UNSEEN * force.max()) & ~necks).astype(np.int32)
     slot = {name: i for i, name in enumerate(np.array(face.space.columns)[columns])}
     products = []
     for corrective in face.correctives:
@@ -203,11 +242,8 @@ def through(face, corners, weights, found):
             moves[corrective.vertices] = corrective.moves
             if np.abs(step := at(moves)).max() > 1e-5:
                 products.append(([slot[name] for name in corrective.columns], step))
-    codes = face.space.name.startswith(_CODES)
-    low = np.full(len(columns), -3.0 if codes else 0.0)
     return Anchored(face, corners, weights.astype(np.float32), index, at(face.rest), shapes[columns], columns,
-                    tuple(products), at(_normals(face)), low, np.full(len(columns), 3.0 if codes else 1.0),
-                    np.full(len(columns), 1.0 if codes else 0.35))
+                    tuple(products), at(_normals(face)), *_limits(face, columns))
 
 
 def _normals(face):
