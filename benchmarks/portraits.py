@@ -32,6 +32,7 @@ from personare.portraits.crops import bilinear, cut, opacity, put
 from personare.portraits.footage import open_footage
 from personare.portraits.guides import guide
 from personare.portraits.region import column_moves, windows
+from personare.spaces import sound_columns
 from personare.tracking.landmarks import landmarks
 from personare.tracking.track import track
 from personare.tracking.video import read_pictures
@@ -57,6 +58,7 @@ def main():
     parser.add_argument("--size", type=int)
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--condition", default="expression", help="what the painter is told: expression or sound")
     parser.add_argument("--every", type=int, default=1, help="look at every so many unseen pictures")
     parser.add_argument("--voice", action="store_true", help="judge the voice alone")
     parser.add_argument("--keep", type=Path, help="folder for portraits and strips; portraits there are used again")
@@ -109,7 +111,7 @@ def report(clip, given, folder):
     video, audio, followed = opened(clip, given.shared)
     pictures = [picture for _, picture in read_pictures(video)]
     first = round(LEARNED * len(pictures))
-    options = PortraitOptions(size=given.size, until_s=first / followed.motion.fps,
+    options = PortraitOptions(size=given.size, until_s=first / followed.motion.fps, condition=given.condition,
                               painting=PaintingOptions(rounds=given.rounds, threads=given.threads))
     out = folder / f"{clip}.portrait"
     if not out.exists():
@@ -125,8 +127,8 @@ def report(clip, given, folder):
     unseen = unseen[unseen < len(said)]
     values = followed.motion.values[unseen].copy()
     spoken = values.copy()
-    spoken[:, person.region.indices] = said.values[unseen]
-    compared = Compared(person, followed, pictures, first, options)
+    spoken[:, person.region.indices] = said.columns(person.region.columns)[unseen]
+    compared = Compared(person, followed, pictures, first, options, said)
     for name, rows in (("own sound", spoken), ("tracked expression", values)):
         compared.table(f"{clip}, driven by {name}", unseen, rows, folder if given.keep else None)
 
@@ -134,7 +136,8 @@ def report(clip, given, folder):
 class Compared:
     """A portrait and its three rivals on the unseen pictures of its clip."""
 
-    def __init__(self, person, followed, pictures, first, options):
+    def __init__(self, person, followed, pictures, first, options, said):
+        self.sound = said.columns(sound_columns(person.options.sounds)) if person.options.sounds else None
         self.person, self.followed, self.pictures = person, followed, pictures
         _, material = prepare(followed, options)
         seen = read_windows(pictures[:first], material)
@@ -148,7 +151,8 @@ class Compared:
         """Print PSNR, SSIM and lip error of all four; keep a strip of pictures."""
         shown = {"portrait": [], "nearest picture": [], "mean picture": [], "mesh alone": []}
         for i, row in zip(unseen, rows, strict=True):
-            shown["portrait"].append(self.person.paint(self.pictures[i], row, self.followed.motion.head_pose[i]))
+            shown["portrait"].append(self.person.paint(self.pictures[i], row, self.followed.motion.head_pose[i],
+                                                       None if self.sound is None else self.sound[i]))
             for name, window in zip(list(shown)[1:], self.rivals(i, row), strict=True):
                 shown[name].append(put(self.pictures[i], self.window[i], window, opacity(self.seen(i, row).depth)))
         real = [self.pictures[i] for i in unseen]

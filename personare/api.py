@@ -11,7 +11,7 @@ from personare.errors import InputError
 from personare.motion.layers import STILL
 from personare.motion.performance import Performance, joined
 from personare.motion.retarget import can_convert
-from personare.people import open_photo, open_portrait, speak  # noqa: F401  part of the main path
+from personare.people import open_photo, open_portrait, speak, without_sound  # noqa: F401  part of the main path
 from personare.spaces import ARKIT_52, unknown_name
 from personare.transfer import convert, fitted
 from personare.types import Audio, AudioStream, Face, Motion, Take
@@ -192,6 +192,8 @@ def save(motion, path, *, audio=None, face="sona", portrait=None, format=None, s
     needs = registry.row("export", format).needs
     write = registry.load("export", format)
     shown, space = open_face(face) if "face" in needs else None, registry.row("export", format).space
+    told, motion = motion, without_sound(motion)
+    told = None if told is motion else told
     if shown is not None:
         motion = fitted(motion, shown)
     elif space and space != motion.space.name and can_convert(motion.space, space):
@@ -201,7 +203,7 @@ def save(motion, path, *, audio=None, face="sona", portrait=None, format=None, s
     draw = None
     if "frames" in needs:
         draw = (lambda: render(motion, face=shown, size=size)) if portrait is None else (
-            lambda: open_portrait(portrait).frames(motion))
+            lambda: open_portrait(portrait).frames(motion if told is None else told))
     sound = None if audio is None else _as_stream(audio)
     write(path, Take(motion, face=shown, audio=sound, frames=draw, name=_title(path, format)), progress=progress)
     return path

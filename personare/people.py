@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from personare.errors import InputError
-from personare.types import Audio, Portrait
+from personare.spaces import SOUND, Space
+from personare.types import Audio, Motion, Portrait
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
@@ -93,3 +94,11 @@ def speak(audio, portrait, *, model="vox", articulation=1.0, strengths=None, pro
     told = heard(stream, model=model, progress=progress)
     return spoken(read_voice(person.voice_path), told, person.fps, person.limits, articulation=articulation,
                   strengths=strengths)
+
+
+def without_sound(motion):
+    """The motion without what speak tells a portrait's painter of the sound, which nobody else understands."""
+    kept = tuple(name for name in motion.space.columns if not name.startswith(f"{SOUND}_"))
+    if len(kept) == len(motion.space):
+        return motion
+    return Motion(motion.columns(kept), motion.fps, Space(motion.space.name, kept), motion.head_pose)

@@ -162,6 +162,14 @@ def numbered(stem, count):
     return tuple(f"{stem}_{i:03d}" for i in range(count))
 
 
+SOUND = "sound"
+
+
+def sound_columns(count):
+    """Names of the columns by which a voice tells a painter what is heard."""
+    return numbered(SOUND, count)
+
+
 # Rotation vectors of FLAME's joints in its own order; its global rotation is Motion.head_pose.
 FLAME_POSES = tuple(f"{joint}_{axis}" for joint in ("neck", "jaw", "left_eye", "right_eye") for axis in "xyz")
 FLAME_100 = Space("flame-100", numbered("exp", 100) + FLAME_POSES,

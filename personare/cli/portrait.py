@@ -23,6 +23,8 @@ def learn(
     rounds: Annotated[int, typer.Option(min=1, help="Passes over the footage; more are better and take longer.")] = 30,
     threads: Annotated[int, typer.Option(min=1, help="Threads on the processor.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Another number learns from another chance.")] = 0,
+    condition: Annotated[str, typer.Option(help="What the neural texture is told: expression, or sound: the expression "
+                                                "and what is heard.")] = "expression",
     landmarker: Annotated[Path | None, typer.Option(help="MediaPipe's model file; default your copy.")] = None,
     until: Annotated[float | None, typer.Option(min=1, help="Leave out what comes after so many seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -38,7 +40,7 @@ def learn(
     except ModuleNotFoundError as error:
         raise MissingExtra("learning", package=error.name, extra="learn") from error
     report = Report(Mode.of(quiet=quiet or as_json, json_lines=json_progress))
-    options = PortraitOptions(size=size, until_s=until,
+    options = PortraitOptions(size=size, until_s=until, condition=condition,
                               painting=PaintingOptions(rounds=rounds, threads=threads, seed=seed))
     with report.file(footage):
         figures, notes = learn_from_footage(

@@ -34,8 +34,20 @@ def clips(
             track = filmed.track(path, face=face, model=landmarker, progress=report.stage("track"))
             for note in track.notes:
                 report.warning(note)
-            names = clips_of(track, path, output, options, progress=report.stage("clips"))
+            names = clips_of(track, path, output, options, audio=_sound_of(path, report),
+                             progress=report.stage("clips"))
             report.wrote([output / f"{name}.npz" for name in names])
+
+
+def _sound_of(path, report):
+    """AudioStream of a video; None, and a word on it, where it has no sound."""
+    from personare.audio.load import open_stream
+    from personare.tracking.video import video_info
+
+    if video_info(path).has_sound:
+        return open_stream(path)
+    report.warning("no sound; its clips cannot teach a texture of sound")
+    return None
 
 
 @portraits.command(epilog="Example: `personare portrait train style-avatar-nvp --data clips -o anna-nvp --minutes 30`")

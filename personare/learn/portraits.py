@@ -31,6 +31,7 @@ MOST_S, MOST_WINDOWS = 120.0, 1200
 CODE = 12
 # Directions of the expression that move less than this share of the first one count less, so that noise stays small.
 _FLOOR = 0.1
+CONDITIONS, SOUNDS = ("expression", "sound"), 12
 SIZES = (64, 96, 128, 160, 192, 224, 256)
 _LARGEST_AUTOMATIC = 192
 
@@ -43,13 +44,18 @@ class PortraitOptions:
         size: pixels of the painted window's side, one of SIZES; None for what the footage holds, at most 192.
         painting: PaintingOptions.
         until_s: what comes later in the footage is left out, for tests on what was not seen; None for all.
+        condition: what the neural texture is told: "expression", or "sound", the expression and what is heard.
     """
 
     size: int | None = None
     painting: PaintingOptions = field(default_factory=PaintingOptions)
     until_s: float | None = None
+    condition: str = "expression"
 
     def __post_init__(self):
+        if self.condition not in CONDITIONS:
+            raise InputError("condition", expected=" or ".join(CONDITIONS), got=repr(self.condition),
+                             remedy="leave it out for expression")
         if self.size is not None and self.size not in SIZES:
             raise InputError("size", expected=f"one of {', '.join(map(str, SIZES))}", got=repr(self.size),
                              remedy="leave it out for what the footage holds")
@@ -145,12 +151,13 @@ def expression_basis(region, motion, *, numbers=CODE):
     return mean.astype(np.float32), (root.T @ axes[:numbers].T / scale).astype(np.float32)
 
 
-def read_windows(pictures, material, *, motion=None, reel=None, progress=None):
+def read_windows(pictures, material, *, sound=None, motion=None, reel=None, progress=None):
     """Windows to train on, one of material.every, with the tracked expression or another.
 
     Args:
         pictures: iterable of (h, w, 3) uint8, those of the shot.
         material: Material.
+        sound: (t, s) float32 numbers on what is heard that codes end with, or None.
         motion: Motion in the face's space; default the tracked one.
         reel: ReelWriter that is given every picture, or None.
         progress: called with (pictures done, pictures in all).
@@ -161,6 +168,8 @@ def read_windows(pictures, material, *, motion=None, reel=None, progress=None):
     wider = material.window.copy()
     wider[:, :, :2] *= edge / material.size
     code = (motion.values[::every, material.region.indices] - material.mean) @ material.basis
+    if sound is not None:
+        code = np.concatenate([code, sound[::every]], axis=1)
     found = Windows(np.zeros((n, edge, edge, 3), np.uint8), np.zeros((n, edge, edge, 2), np.float16),
                     np.zeros((n, edge, edge), np.uint8), np.zeros((n, edge, edge), np.float16),
                     code.astype(np.float32))
@@ -204,14 +213,16 @@ def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=N
     clock = _Clock()
     with _written(out) as folder:
         shot = material.track
-        with ReelWriter(folder / REEL, track.camera.size, track.motion.fps) as reel:
-            learned = read_windows(_from(pictures, start), material, reel=reel, progress=stage("read"))
-        clock.lap("read")
-        voice, explained = _voice(material, audio)
+        voice, explained = _voice(material, audio, SOUNDS if options.condition == "sound" else 0)
+        sound = voice.sounds(heard(audio), shot.times_s) if options.condition == "sound" else None
         clock.lap("listen")
+        with ReelWriter(folder / REEL, track.camera.size, track.motion.fps) as reel:
+            learned = read_windows(_from(pictures, start), material, sound=sound, reel=reel, progress=stage("read"))
+        clock.lap("read")
         painter, curve = train_painter(learned, options.painting, progress=stage("paint"), stopped=stopped)
         clock.lap("paint")
-        _write(folder, out.stem, material, painter, voice, audio is not None, clock.seconds)
+        _write(folder, out.stem, material, painter, voice, audio is not None, clock.seconds,
+               0 if sound is None else sound.shape[1])
     return {"frames": len(shot), "window": material.size, "explained": explained, "loss": curve[-1] if curve else 0.0,
             **{f"{name}_s": seconds for name, seconds in clock.seconds.items()}}
 
@@ -264,11 +275,14 @@ def _left_out(track):
             "with the face in view, two minutes at most",)
 
 
-def _voice(material, audio):
+def _voice(material, audio, sounds):
     """(Voice or Adapter, share of the variance of left-out footage that it explains)."""
     if audio is None:
+        if sounds:
+            raise InputError("condition", expected="expression for footage without sound", got="'sound'",
+                             remedy="leave it out, or give the sound with --audio")
         return scaled_voice(material.mouth), 0.0
-    return fit_voice(heard(audio), material.mouth, material.track.times_s, mouth_of(material.region))
+    return fit_voice(heard(audio), material.mouth, material.track.times_s, mouth_of(material.region), sounds=sounds)
 
 
 def mouth_of(region):
@@ -283,14 +297,15 @@ def mouth_of(region):
     return Mouth(np.einsum("kvd,lvd->kl", moves, moves) / moves.shape[1], gaps)
 
 
-def _write(folder, name, material, painter, voice, has_sound, seconds):
+def _write(folder, name, material, painter, voice, has_sound, seconds, sounds):
     """The bundle's files, into a folder that has the reel already."""
     track, camera, region = material.track, material.track.camera, material.region
     voice.save(folder / VOICE)
     lens = np.array([camera.focal_px, *camera.center_px, camera.near_m, camera.far_m])
     options = FootageOptions(
         size=camera.size, fps=float(track.motion.fps), count=len(track), window=material.size, half_m=region.half_m,
-        columns=region.columns, heard=has_sound, seconds={name: round(value, 1) for name, value in seconds.items()})
+        columns=region.columns, heard=has_sound, seconds={name: round(value, 1) for name, value in seconds.items()},
+        sounds=sounds)
     shot = Shot(track.motion.values, track.motion.head_pose, material.window, material.mean, material.basis, lens,
                 camera.camera_from_world)
     write_footage(folder, name=name, source=Path(track.source).name, options=options, region=region, shot=shot,

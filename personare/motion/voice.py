@@ -20,7 +20,7 @@ from personare.motion.articulation import articulate, checked_articulation, lip_
 from personare.motion.layers import STILL
 from personare.motion.performance import Performance, joined
 from personare.motion.strengths import SmoothStream, Strengths, with_strengths
-from personare.spaces import ARKIT_52, Space
+from personare.spaces import ARKIT_52, Space, sound_columns
 from personare.types import Audio, Motion
 
 # What is heard comes so often a second. Around each moment these times count, those near it most.
@@ -115,6 +115,7 @@ class Voice:
         weight: (m, k) float64 their answers.
         rest: (k,) float64 mean of the footage.
         opening: Opening.
+        axes: (f, s) float32, from surroundings to numbers on what is heard, which a painter may ask for.
     """
 
     target: Space
@@ -127,6 +128,7 @@ class Voice:
     weight: np.ndarray
     rest: np.ndarray
     opening: Opening
+    axes: np.ndarray
 
     def __post_init__(self):
         k, (r, w) = len(self.target), np.shape(self.rows)
@@ -134,7 +136,7 @@ class Voice:
         for name, shape, dtype in (("columns", ("c",), np.int64), ("rows", (r, w), np.float32),
                                    ("mean", (w,), np.float32), ("scale", (w,), np.float32),
                                    ("times_s", (m,), np.float64), ("weight", (m, k), np.float64),
-                                   ("rest", (k,), np.float64)):
+                                   ("rest", (k,), np.float64), ("axes", (len(OFFSETS_S) * w, "s"), np.float32)):
             checked(name, getattr(self, name), shape, dtype=dtype)
         for name, shape in (("gap", (k,)), ("along", (k,)), ("rest", (k,)), ("given", (q,)), ("wanted", (q,))):
             checked(name, getattr(self.opening, name), shape, dtype=np.float64)
@@ -152,6 +154,14 @@ class Voice:
             found[at : at + _BLOCK] = likeness(given, known, len(self.columns)) @ self.weight + self.rest
         return found
 
+    def sounds(self, heard, times_s):
+        """(t, s) float32 numbers on what is heard at some times, about unit variance."""
+        rows, found = rows_of(heard, self.columns), np.empty((len(times_s), self.axes.shape[1]), np.float32)
+        for at in range(0, len(times_s) if self.axes.size else 0, _BLOCK):
+            around = surroundings(rows, times_s[at : at + _BLOCK] - self.lag_s, self.mean, self.scale)
+            found[at : at + _BLOCK] = around.reshape(len(around), -1) @ self.axes
+        return found
+
     def save(self, path):
         """Write it as .npz, replaced only once complete."""
         from personare.store import atomic_path
@@ -162,7 +172,7 @@ class Voice:
                      **{f"opening_{name}": getattr(self.opening, name) for name in Opening.__dataclass_fields__})
 
 
-_ARRAYS = ("columns", "mean", "scale", "rows", "times_s", "weight", "rest")
+_ARRAYS = ("columns", "mean", "scale", "rows", "times_s", "weight", "rest", "axes")
 
 
 def read_voice(path):
@@ -278,7 +288,7 @@ def scaled_voice(target):
 
 
 def spoken(voice, heard, fps, bounds, *, articulation=1.0, strengths=None):
-    """Motion of the person's mouth columns for what was heard.
+    """Motion of the person's mouth columns for what was heard, then of a voice's numbers on the sound, if any.
 
     Args:
         voice: Voice, or Adapter of scaled_voice.
@@ -303,7 +313,11 @@ def spoken(voice, heard, fps, bounds, *, articulation=1.0, strengths=None):
     free = opening.opened(voice.values(heard, times_s))
     free = _smoothed(Motion(free.astype(np.float32), fps, voice.target), strengths).values.astype(np.float64)
     shut = opening.closed(free, closed_at(heard, times_s - voice.lag_s, fps))
-    return Motion(np.clip(opening.sized(shut, amount * strengths.lips), *bounds), fps, voice.target)
+    values, names = np.clip(opening.sized(shut, amount * strengths.lips), *bounds), sound_columns(voice.axes.shape[1])
+    if not names:
+        return Motion(values, fps, voice.target)
+    return Motion(np.concatenate([values, voice.sounds(heard, times_s)], axis=1), fps,
+                  Space(f"{voice.target.name} and sound", voice.target.columns + names))
 
 
 def closed_at(heard, times_s, fps):

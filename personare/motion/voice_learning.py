@@ -41,7 +41,7 @@ class Mouth:
     gap: np.ndarray
 
 
-def fit_voice(heard, target, times_s, mouth, *, lags_s=LAGS_S):
+def fit_voice(heard, target, times_s, mouth, *, lags_s=LAGS_S, sounds=0):
     """Solve for a person's voice.
 
     Args:
@@ -50,6 +50,7 @@ def fit_voice(heard, target, times_s, mouth, *, lags_s=LAGS_S):
         times_s: (t,) times of its pictures in the sound, rising.
         mouth: Mouth of those columns.
         lags_s: delays of the picture to try, in seconds.
+        sounds: numbers on what is heard that the voice is to tell a painter.
 
     Returns:
         (Voice, share of the variance of left-out fifths that it explains).
@@ -80,7 +81,8 @@ def fit_voice(heard, target, times_s, mouth, *, lags_s=LAGS_S):
     error, lag_s, ridge, answers, kernel = best
     rest = values.mean(axis=0)
     voice = Voice(target.space, columns, float(lag_s), mean, scale, rows, times_s - lag_s,
-                  _solved(kernel, values - rest, ridge), rest, find_opening(answers, values, mouth.gap))
+                  _solved(kernel, values - rest, ridge), rest, find_opening(answers, values, mouth.gap),
+                  _axes(surroundings(rows, times_s - lag_s, mean, scale), sounds))
     return voice, 1 - error / max(_size(values - rest, mouth.metric), 1e-30)
 
 
@@ -101,6 +103,13 @@ def find_opening(answers, values, gap):
     given = np.maximum.accumulate(given + 1e-7 * np.arange(len(given)))
     shut = float(np.quantile(own, _SHUT))
     return Opening(gap, along, given, given + _WAY * (wanted - given), shut, rest + (shut - rest @ gap) * along)
+
+
+def _axes(around, count):
+    """(f, s) float32 principal axes of (t, o, w) surroundings, of unit variance."""
+    flat = around.reshape(len(around), -1).astype(np.float64)
+    _, spread, axes = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+    return (axes[:count].T * np.sqrt(len(flat)) / np.maximum(spread[:count], 1e-6)).astype(np.float32)
 
 
 def _moving(values):

@@ -30,6 +30,7 @@ class FootageOptions(msgspec.Struct, frozen=True, kw_only=True):
         columns: of the face's space that move the mouth.
         heard: whether the voice was learned from the footage's own sound.
         seconds: what learning took, by step.
+        sounds: how many numbers on what is heard the painter asks for beside those of the expression.
     """
 
     size: tuple[int, int]
@@ -40,6 +41,7 @@ class FootageOptions(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     heard: bool
     seconds: dict[str, float] = {}
+    sounds: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,22 @@ from personare.assets import open_graph
 from personare.errors import AssetError, InputError
 from personare.faces.bundle import read_linear
 from personare.files.arrays import read_npz
-from personare.portraits.bundle import FACE, GRAPH, METHOD, REEL, REGION, SHOT, VOICE, FootageOptions, Shot
+from personare.portraits.bundle import (
+    FACE,
+    GRAPH,
+    METHOD,
+    REEL,
+    REGION,
+    SHOT,
+    VOICE,
+    FootageOptions,
+    Shot,
+)
 from personare.portraits.crops import cut, opacity, put
 from personare.portraits.guides import guide
-from personare.portraits.reel import Reel, playing_order, turning_points
+from personare.portraits.reel import EASE_S, Reel, playing_order, turning_points
 from personare.portraits.region import Region, windows
+from personare.spaces import sound_columns
 from personare.store import read_bundle
 from personare.types import Motion, Portrait
 
@@ -85,27 +96,30 @@ class FootagePortrait(Portrait):
         # A hair more than the time itself, so that rounding never shows the picture before.
         numbers = (np.arange(len(motion)) * (self.fps / motion.fps) + 1e-6).astype(np.int64)
         order = playing_order(int(numbers.max(initial=-1)) + 1, self.options.count,
-                              turning_points(self.shot.pose, self.fps))
+                              turning_points(self.shot.pose, self.fps), ease=round(EASE_S * self.fps))
         return self.painted(motion, order[numbers])
 
     def painted(self, motion, numbers):
-        """(h, w, 3) uint8 for each frame of a Motion, over the pictures of the given numbers."""
-        motion = self._known(motion)
-        reel = Reel(self._bundle.path(REEL), self.size, self.options.count)
-        return _ahead(self._repaint, zip(reel.pictures(numbers), numbers, motion.values, strict=True))
+        """(h, w, 3) uint8 for each frame of a Motion, over the pictures of the given numbers; halves are dissolved."""
+        sound, motion = self._sound(motion), self._known(motion)
+        reel, numbers = Reel(self._bundle.path(REEL), self.size, self.options.count), np.asarray(numbers, np.float64)
+        return _ahead(self._repaint, zip(reel.pictures(numbers), np.rint(numbers).astype(np.int64), motion.values,
+                                         sound, strict=True))
 
-    def paint(self, picture, values, pose):
+    def paint(self, picture, values, pose, sound=None):
         """Another picture of the person under the same camera, its mouth painted anew.
 
         Args:
             picture: (h, w, 3) uint8.
             values: (k,) float32 columns of this face.
             pose: (4, 4) head pose in that picture.
+            sound: (s,) float32, options.sounds numbers on what is heard; default what is usual.
 
         Returns:
             (h, w, 3) uint8.
         """
-        return self._painted(picture, values, pose, windows(self.region, self.camera, pose[None])[0])
+        sound = np.zeros(self.options.sounds, np.float32) if sound is None else sound
+        return self._painted(picture, values, pose, windows(self.region, self.camera, pose[None])[0], sound)
 
     @cached_property
     def camera(self):
@@ -125,19 +139,26 @@ class FootagePortrait(Portrait):
         values[:, self.face.space.indices(both)] = motion.columns(both)
         return Motion(values, motion.fps, self.face.space)
 
-    def _repaint(self, picture, number, values):
+    def _sound(self, motion):
+        """(t, s) float32 numbers on what is heard, which speak adds for painters that ask for them; 0 without."""
+        names = sound_columns(self.options.sounds)
+        told = set(names) <= set(motion.space.columns)
+        return motion.columns(names) if told and names else np.zeros((len(motion), len(names)), np.float32)
+
+    def _repaint(self, picture, number, values, sound):
         """One picture of the footage with the mouth of a row of values."""
         row = self.shot.values[number].copy()
         row[self.region.indices] = values[self.region.indices]
-        return self._painted(picture, row, self.shot.pose[number], self.shot.window[number])
+        return self._painted(picture, row, self.shot.pose[number], self.shot.window[number], sound)
 
-    def _painted(self, picture, row, pose, window):
+    def _painted(self, picture, row, pose, window, sound):
         motion, size = Motion(row[None], self.fps, self.face.space, pose[None]), self.options.window
         seen = guide(self.region, self.camera, window, motion, size)
         given = cut(picture, window, size).astype(np.float32).transpose(2, 0, 1)[None] / 255
         painted = self._graph.run(None, {
             "picture": given, "uv": seen.uv[None], "part": seen.part[None].astype(np.float32),
-            "depth": seen.depth[None], "code": self.shot.codes(row[None, self.region.indices])})[0]
+            "depth": seen.depth[None],
+            "code": np.concatenate([self.shot.codes(row[None, self.region.indices]), sound[None]], axis=1)})[0]
         return put(picture, window, np.clip(painted[0].transpose(1, 2, 0), 0, 1), opacity(seen.depth))
 
 

@@ -11,6 +11,8 @@ QUALITY, GROUP = 12, 12
 _ENCODER_THREADS, _KEPT_GROUPS = 2, 2
 # Turning points are looked for in so much of each end, and footage below this is always shown forwards and back whole.
 _END_S, _SHORT_S = 1.0, 4.0
+# A turn slows down and speeds up again for so long on each side; closer than this to a picture, it alone is shown.
+EASE_S, _WHOLE = 0.3, 0.02
 _BT709, _LIMITED_RANGE = 1, 1
 
 
@@ -75,17 +77,25 @@ class Reel:
         self._groups = {}
 
     def pictures(self, numbers):
-        """(h, w, 3) uint8 for each number, one after the other."""
+        """(h, w, 3) uint8 for each number, one after the other; between two whole ones both, dissolved."""
         import av
 
         try:
             with av.open(str(self._path)) as container:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
-                for number in numbers:
-                    yield self._picture(container, stream, int(number))
+                for number in np.asarray(numbers, np.float64):
+                    yield self._between(container, stream, number)
         except (av.FFmpegError, IndexError, KeyError) as error:
             raise AssetError(f"{self._path}: unreadable pictures ({error}); learn the portrait again") from error
+
+    def _between(self, container, stream, number):
+        low = int(number)
+        share = number - low
+        if share < _WHOLE or share > 1 - _WHOLE:
+            return self._picture(container, stream, round(number))
+        one, other = (self._picture(container, stream, at).astype(np.float32) for at in (low, low + 1))
+        return (one + np.float32(share) * (other - one) + np.float32(0.5)).astype(np.uint8)
 
     def _picture(self, container, stream, number):
         group = number // GROUP
@@ -128,20 +138,30 @@ def turning_points(poses, fps):
     return int(speed[:end].argmin()), int(t - end + speed[t - end :].argmin())
 
 
-def playing_order(count, length, turns):
-    """(count,) int64 numbers of pictures, forwards and back again between the turning points, without a jump.
+def playing_order(count, length, turns, *, ease=0):
+    """(count,) float64 places in the footage, forwards and back again between the turning points, without a jump.
 
     Args:
         count: pictures to show.
         length: pictures there are.
         turns: (first, last) from turning_points. Up to the last picture nothing turns where that is enough.
+        ease: pictures before and after each turn over which the speed changes from 1 to -1, evenly; places between
+            two pictures are both, dissolved.
     """
     first, last = turns
     if not 0 <= first <= last < length:
         raise InputError("turns", expected=f"two numbers in 0..{length - 1}", got=repr(turns), remedy="order them")
     if count <= length:
-        return np.arange(count)
-    span = max(1, last - first)
-    place = (np.arange(count) - first) % (2 * span)
-    order = first + np.where(place < span, place, 2 * span - place)
-    return np.minimum(np.where(np.arange(count) <= last, np.arange(count), order), length - 1)
+        return np.arange(count, dtype=np.float64)
+    span = last - first
+    ease = min(ease, span // 2)
+    # A wave whose tips, ease / 2 outside of the turns, are rounded off so that they touch them.
+    half, time = max(1, span + ease), np.arange(count) - first + ease / 2
+    far = np.abs((time + half) % (2 * half) - half)
+    for tip in (0, half) if ease else ():
+        off = np.abs(far - tip)
+        rounded = (np.square(off) + ease**2) / (2 * ease)
+        far = np.where(off < ease, rounded if tip == 0 else half - rounded, far)
+    # The first way starts where the footage does.
+    start = np.arange(count) < last - ease / 2
+    return np.clip(np.where(start, np.arange(count), first - ease / 2 + far), 0, length - 1)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from personare import api
+from personare.audio.phones import phones
 from personare.errors import InputError
 from personare.learn.portrait_data import PortraitData
-from personare.learn.portrait_footage import ClipOptions, clips_of
+from personare.learn.portrait_footage import ClipOptions, clips_of, sound_rows
 from personare.rendering.camera import frame_face
-from personare.types import Motion, Track
+from personare.types import Audio, Motion, Track
 
 FRAMES, SIZE = 12, (160, 128)
 
@@ -50,6 +51,39 @@ def test_clips_of_footage(filmed, tmp_path):
     error = np.abs(clip.drawn.astype(float) - clip.pictures)[face].mean()
     assert error < 0.35 * np.abs(clip.pictures[face] - clip.pictures[face].mean(axis=0)).mean()
     assert (clip.drawn[~face] == 0).all()
+
+
+def test_rows_are_the_sound_around_each_frame(request):
+    sound = api.load(request.config.rootpath / "examples" / "hello.wav")
+    rows, heard = sound_rows(sound, np.array([0.5, 0.75]), 16), phones(sound).values
+    assert rows.shape == (2, 16, 42)
+    np.testing.assert_allclose(rows[0, 8], heard[30], atol=1e-6)
+    # Row k stands 0.04 (k - 8) s from the frame: 2.4 rows of the 60 in a second.
+    np.testing.assert_allclose(rows[1, 13], heard[57], atol=1e-5)
+    np.testing.assert_allclose(rows[1, 3], heard[33], atol=1e-5)
+    np.testing.assert_allclose(rows[0, 7], 0.4 * heard[27] + 0.6 * heard[28], atol=1e-5)
+    assert rows.dtype == np.float32
+
+
+def test_a_texture_of_sound_learns_from_clips_of_a_film_with_sound(filmed, tmp_path, monkeypatch, request):
+    pytest.importorskip("torch", reason="needs the extra personare[learn]")
+    from personare import filmed as tracking
+    from personare.cli import app
+
+    _, track = filmed
+    sound = api.load(request.config.rootpath / "examples" / "hello.wav")
+    sound = Audio(sound.samples[: round(0.48 * sound.rate_hz)], sound.rate_hz)
+    path = api.save(track.motion, tmp_path / "loud.mp4", audio=sound, face=track.face, size=SIZE)
+    monkeypatch.setattr(tracking, "track", lambda *_, **__: track)
+    words = ["portrait", "clips", str(path), "-o", str(tmp_path / "clips"), "--size", "64", "--texture", "64", "-q"]
+    assert app(words, standalone_mode=False) in (None, 0)
+    data = PortraitData(tmp_path / "clips")
+    assert [data.clip(name).rows.shape for name in data.names] == [(5, 16, 42), (4, 16, 42), (2, 16, 42)]
+    words = ["portrait", "train", "puppetry-renderer", "--data", str(tmp_path / "clips"), "-o", str(tmp_path / "npr"),
+             "--steps", "1", "-q"]
+    for option in ("texture=audio", "columns=42", "crop=0", "width=2", "levels=3", "features=3", "texture_size=16"):
+        words += ["--option", option]
+    assert app(words, standalone_mode=False) in (None, 0)
 
 
 def test_bad_options_and_footage_without_a_face_are_refused(filmed, tmp_path):

@@ -52,6 +52,25 @@ def test_the_order_has_no_jump_and_stays_inside(count, length, turns):
         assert (np.diff(order[length:]) != 0).all()
 
 
+def test_turns_are_eased_and_reach_the_turning_points():
+    order = playing_order(400, 60, (3, 55), ease=8)
+    np.testing.assert_array_equal(order[:50], np.arange(50))
+    assert order.min() >= 0
+    assert np.abs(order[60:].min() - 3) < 0.05
+    assert np.abs(order.max() - 55) < 0.05
+    speed = np.diff(order)
+    assert np.abs(np.diff(speed)).max() < 1 / 8 + 1e-6
+    assert (np.abs(speed) > 0.99).mean() > 0.6
+    plain = playing_order(400, 60, (3, 55))
+    assert np.abs(np.diff(np.diff(plain))).max() == 2
+
+
+def test_between_two_pictures_both_are_seen(reel):
+    low, between, high = (picture[20, 30].mean() for picture in reel.pictures([11, 11.5, 12]))
+    assert between == pytest.approx((low + high) / 2, abs=1)
+    assert high - low > 2
+
+
 def test_it_turns_where_the_head_rests():
     pose = np.tile(np.eye(4), (200, 1, 1))
     way = np.concatenate([np.linspace(0, 1, 10), np.full(5, 1), np.linspace(1, 9, 170), np.full(5, 9),
