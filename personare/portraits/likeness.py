@@ -21,6 +21,8 @@ _STILL, _SPEAKING, _EASE_S = 0.02, 0.12, 0.20
 _MOVED = 0.10
 # The head turns no farther from the photo than what is hidden there allows, radians; it moves by metres.
 _TURN_RAD, _MOVE_M = 0.24, 0.02
+# A head that the photo shows from the side hides more: from the first angle on it turns less, down to a share.
+_FRONTAL_RAD, _HIDING_RAD, _LEAST_TURN = 0.30, 0.60, 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,9 @@ class Likeness:
 
     def _poses(self, motion):
         given = np.eye(4)[None].repeat(len(motion), 0) if motion.head_pose is None else motion.head_pose
-        return self.pose @ _limited(np.asarray(given, np.float64))
+        side = abs(float(np.arctan2(self.pose[0, 2], self.pose[2, 2])))
+        limit = _TURN_RAD * float(np.clip(1 - (side - _FRONTAL_RAD) / _HIDING_RAD, _LEAST_TURN, 1))
+        return self.pose @ _limited(np.asarray(given, np.float64), limit)
 
     def _mixed(self, values, space, speech):
         keep = np.ones((len(values), len(space)), np.float32)
@@ -135,13 +139,13 @@ def _about(pose, pivot):
     return out
 
 
-def _limited(pose):
+def _limited(pose, turn_rad):
     """Head poses (t, 4, 4) whose turn and move are bent to stay within what a photo can show."""
     from personare.faces.joints import matrices, rotation_vectors
 
     vectors = rotation_vectors(pose[:, :3, :3])
     out = np.tile(np.eye(4), (len(pose), 1, 1))
-    out[:, :3, :3] = matrices(_bent(vectors, _TURN_RAD))
+    out[:, :3, :3] = matrices(_bent(vectors, turn_rad))
     out[:, :3, 3] = _bent(pose[:, :3, 3], _MOVE_M)
     return out
 

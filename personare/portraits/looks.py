@@ -32,7 +32,7 @@ _OPEN = 0.30
 # where it is so deep inside the oval, as shares of its width.
 _LIPS_FADE, _CHIN_SHARE = (-0.50, -0.30), (0.0, 0.05)
 # What lies so far behind the front teeth is lit in full; light falls off over so many metres, to such a share.
-_DEPTH, _TEETH_DEPTH = (0.012, 0.020, 0.55), (0.006, 0.012, 0.22)
+_DEPTH, _TEETH_DEPTH = (0.012, 0.020, 0.55), (0.006, 0.013, 0.30)
 # Skin of the lids lies in folds: what is behind by this, or turned from the viewer by this cosine, is not what is seen.
 _FOLD_M, _FOLD_FACING = 0.0015, 0.15
 # Where lips open, what is so close to their edge, in widths of the mouth, may show what is between them.

@@ -32,10 +32,12 @@ from personare.types import Portrait
 MOUTH_LIGHT = Light("mouth", (Lamp((0.0, 0.3, 0.95), (0.95, 0.95, 0.95), size_rad=0.5),), sky=(0.2, 0.2, 0.2),
                     ground=(0.1, 0.1, 0.1), shoulder=1.0)
 # Eyes and what is in the mouth are drawn as if farther away by so much, so that lids and lips stay in front of them.
-_EYES_BACK_M, _MOUTH_BACK_M, _HOLLOW_BACK_M = 0.006, 0.030, 0.036
+_EYES_BACK_M, _MOUTH_BACK_M, _HOLLOW_BACK_M = 0.006, 0.004, 0.010
 # The skin of a lid is shown in place of lashes stretched over it from this part of a blink on.
 _LIDS_AHEAD = 2.5
 _MOST_FRAMES = 4
+# Blur less than this is not seen.
+_SHARP_PX = 0.3
 # Skin that is drawn by more than this is that of the face.
 _SURE = 0.9
 # The head without its neck lies round a point behind the eyes.
@@ -61,6 +63,7 @@ class PhotoPortrait(Portrait):
         lines: corners (m, 3) and weights (m, 3) of points along the edges of the left and right upper lid, and round
             the opening of the mouth.
         lashes: (4,) float32 sRGB levels of the lashes, and their width in pixels.
+        taps: (n,) float32 of the blur that makes a mouth as sharp as the photo, see sharpness.soften; none for no blur.
         confidence: how surely the photo shows a human face, 0..1.
         notes: sentences on what a user should know.
     """
@@ -75,6 +78,7 @@ class PhotoPortrait(Portrait):
     back: np.ndarray
     lines: tuple
     lashes: np.ndarray
+    taps: np.ndarray
     confidence: float = 1.0
     notes: tuple[str, ...] = ()
 
@@ -116,6 +120,7 @@ class PhotoPortrait(Portrait):
     def _draw(self, motion, speech):
         """The pictures of a few frames, as a list."""
         from personare.portraits.pixels import draw_face, draw_lashes, warp_picture
+        from personare.portraits.sharpness import soften
         from personare.rendering.raster import project, vertex_normals
 
         scene, white, irises, iris, lids, teeth, lips, gain = self.scene, *self.layers
@@ -142,6 +147,8 @@ class PhotoPortrait(Portrait):
                       scene.lamps, scene.ambient, scene.shadow_frame, facets, heights, self.kinds, self.looks,
                       self.picture, white, irises, iris, lids, teeth, lips, gain, field, step,
                       np.ascontiguousarray(blink), np.ascontiguousarray(look), rim, np.float32(talk), out)
+            if talk > 0 and len(self.taps):
+                soften(out, rim, self.taps, np.float32(talk))
             for line, share in zip(edges, blink, strict=True):
                 if share > 0:
                     draw_lashes(out, line, self.lashes[:3], self.lashes[3], share)
@@ -176,6 +183,8 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
     if not ({1, 2} <= set(kind.tolist()) and set(ARKIT_52.columns) <= set(track.face.space.columns)):
         raise InputError("face", expected="ARKit shapes, eyes, teeth and tongue, as sona has",
                          got=f"'{track.face.name}'", remedy="leave --face out with a photo")
+    from personare.portraits.sharpness import blur_of, weights_of
+
     picture = np.array(picture, np.uint8, order="C")  # kernels want one of their own
     person = likeness(track, *anchors)
     seen = seen_teeth(picture, person.landmarks) if person.is_open else None
@@ -196,11 +205,12 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
     hollow = np.isin(np.arange(len(vertices)), triangles[(kind == 2) & named(face.surface, "mouth")])
     back = (_EYES_BACK_M * eyes + np.where(hollow, _HOLLOW_BACK_M, _MOUTH_BACK_M * inside)).astype(np.float32)
     around = surroundings(person.camera, np.where(shown, fade, 0), pixels, skin & _of_head(face, eyes))
+    blur = blur_of(picture, person.landmarks)
     lids = ((np.stack([edge] * 3, 1), np.full((len(edge), 3), 1 / 3, np.float32)) for edge in person.edges)
     return PhotoPortrait(person, picture, around, scene, kinds_of_materials(face.surface),
                          looks_of(person, vertices, pixels, behind, fade, kind), layers, back,
                          (*lids, _along(anchors, INNER_LIPS)), lash_color(picture, person.landmarks),
-                         confidence, tuple(notes))
+                         weights_of(blur) if blur > _SHARP_PX else np.zeros(0, np.float32), confidence, tuple(notes))
 
 
 def _along(anchors, line):

@@ -23,8 +23,8 @@ UPPER_LIP = 11
 # Middles of the lips among the points round the mouth.
 _TOP, _BOTTOM = 5, 15
 # The inside of an open mouth is seen in full up to so many soft edges beyond the line of the lips, for skin lies in
-# front of it; at that line it is so dark, and light at one and a half soft edges inside.
-_SLACK, _CONTACT = np.float32(1.5), np.float32(0.7)
+# front of it; at that line it is so dark, and light at one soft edge inside.
+_SLACK, _CONTACT = np.float32(1.5), np.float32(0.8)
 # Light close behind the upper lip, and how much of the light of a tooth is that of all teeth.
 _BELOW_LIP, _ENAMEL, _WET = np.float32(0.72), np.float32(0.4), np.float32(0.8)
 
