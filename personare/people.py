@@ -84,12 +84,16 @@ def speak(audio, portrait, *, model="vox", articulation=1.0, strengths=None, pro
         Motion of the columns that move the mouth, at the portrait's frame rate; save and Portrait.frames take it.
 
     Raises:
-        InputError: the sound cannot be read, or an option is out of range. AssetError: as open_portrait.
+        InputError: the sound cannot be read, an option is out of range, or the portrait is a photo. AssetError: as
+            open_portrait.
     """
     from personare.audio.load import open_stream
     from personare.motion.voice import heard, read_voice, spoken
 
     person = open_portrait(portrait)
+    if not hasattr(person, "voice_path"):
+        raise InputError("portrait", expected="one that `personare portrait learn` wrote", got="a photo, which has no "
+                         "voice of its own", remedy="use --photo, or personare.animate and save(..., portrait=photo)")
     stream = audio if hasattr(audio, "chunks") else audio.stream() if isinstance(audio, Audio) else open_stream(audio)
     told = heard(stream, model=model, progress=progress)
     return spoken(read_voice(person.voice_path), told, person.fps, person.limits, articulation=articulation,

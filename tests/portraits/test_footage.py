@@ -1,6 +1,7 @@
 """A portrait shown: the person's own pictures, painted over where the mouth is, in the order of the footage."""
 
 import json
+import wave
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from personare.api import open_face, open_portrait, save
 from personare.errors import AssetError, InputError
+from personare.export.npz import read as read_motion
 from personare.motion.voice import scaled_voice
 from personare.people import speak
 from personare.portraits.bundle import REEL, VOICE, FootageOptions, Shot, region_face, write_footage
@@ -17,7 +19,7 @@ from personare.portraits.region import find_region, windows
 from personare.rendering.camera import frame_face
 from personare.rendering.frames import render_frames
 from personare.spaces import Space
-from personare.types import Audio, Motion, Track
+from personare.types import Audio, Motion, Portrait, Track
 
 onnx = pytest.importorskip("onnx", reason="making graphs needs the extra personare[learn]")
 
@@ -146,6 +148,41 @@ def test_speech_becomes_motion_within_the_persons_range_and_a_video(same, tmp_pa
     assert (motion.values <= high + 1e-6).all()
     path = save(motion, tmp_path / "out.mp4", audio=sound, face=same.face, portrait=same)
     assert path.stat().st_size > 2000
+
+
+def test_strengths_count_on_the_command_line_and_the_upper_face_is_refused(portrait, tmp_path, capsys):
+    from personare.cli import app
+
+    rng = np.random.default_rng(0)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes((3000 * np.sin(np.arange(16000) * 0.08) * rng.uniform(0.2, 1, 16000)).astype("<i2").tobytes())
+    folder, sizes = portrait("picture"), []
+    for lips in ("0", "1", "1.5"):
+        words = ["animate", str(tmp_path / "a.wav"), "--portrait", str(folder), "--lips", lips, "--smoothing", "40",
+                 "-o", str(tmp_path / f"{lips}.npz")]
+        assert app(words, standalone_mode=False) in (None, 0)
+        sizes.append(read_motion(tmp_path / f"{lips}.npz").column("jawOpen").mean())
+    assert sizes[0] < sizes[1] < sizes[2]
+    capsys.readouterr()
+    words = ["animate", str(tmp_path / "a.wav"), "--portrait", str(folder), "--upper-face", "0.5", "-o",
+             str(tmp_path / "b.npz")]
+    assert app(words, standalone_mode=False) == 1
+    assert "eyes and brows are those of the footage" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "b.npz").exists()
+
+
+def test_a_photo_has_no_voice_of_its_own():
+    class Photo(Portrait):
+        face, size = None, (4, 4)
+
+        def frames(self, motion):
+            raise NotImplementedError
+
+    with pytest.raises(InputError, match="got a photo, which has no voice of its own; use --photo"):
+        speak(Audio(np.zeros(1600, np.float32), 16000), Photo())
 
 
 def test_a_motion_of_strange_columns_is_refused(same):
