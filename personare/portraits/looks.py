@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from personare.portraits.eyes import polygon_depth
+from personare.portraits.likeness import lip_gap
 from personare.portraits.parts import INSIDE, named
 from personare.portraits.points import EYES, INNER_LIPS, OUTER_LIPS, OVAL
 from personare.portraits.teeth import upper_teeth
@@ -28,8 +29,9 @@ _LIDS_REACH = 1.2
 _LIDS_FADE = (-0.95, -0.65)
 # Whatever stands in the way, so much of the light comes to each part of the mouth.
 _OPEN = 0.30
-# Around the lips it is drawn in full up to the second of these distances in widths of the mouth, out to the first,
-# where it is so deep inside the oval, as shares of its width.
+# Around lips that stand apart by this share of the mouth's width the face is drawn in full up to the second of these
+# distances in widths of the mouth, and fades out to the first, where it is so deep inside the oval, in its widths.
+_WIDE = 0.3
 _LIPS_FADE, _CHIN_SHARE = (-0.50, -0.30), (0.0, 0.05)
 # What lies so far behind the front teeth is lit in full; light falls off over so many metres, to such a share.
 _DEPTH, _TEETH_DEPTH = (0.012, 0.020, 0.55), (0.006, 0.013, 0.30)
@@ -92,11 +94,12 @@ def fade_of(person, vertices, pixels, hidden, kind):
     core = _between(inward / width, *_CORE_SHARE)
     in_front = np.linalg.norm(vertices - vertices[pixels[:, 2].argmin()], axis=1) < _FACE_M
     fade = np.maximum(fade, core * in_front)
-    # Around the mouth chin and lips are drawn too, however far an open jaw has turned them away.
-    lips = person.landmarks[list(OUTER_LIPS)]
-    beside = polygon_depth(pixels[:, :2], lips) / max(np.ptp(lips[:, 0]), 1.0)
-    around = _between(beside, *_LIPS_FADE) * _between(inward / width, *_CHIN_SHARE)
-    fade = np.maximum(fade, around * in_front)
+    if lip_gap(person.landmarks) > _WIDE:
+        # Around such a mouth chin and lips are drawn too, however far the jaw has turned them away.
+        lips = person.landmarks[list(OUTER_LIPS)]
+        beside = polygon_depth(pixels[:, :2], lips) / max(np.ptp(lips[:, 0]), 1.0)
+        around = _between(beside, *_LIPS_FADE) * _between(inward / width, *_CHIN_SHARE)
+        fade = np.maximum(fade, around * in_front)
     for rim in EYES.values():
         # Below a lid that closes there must be no open eye, as far as lids reach.
         lids = person.landmarks[list(rim)]

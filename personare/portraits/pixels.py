@@ -24,9 +24,9 @@ UPPER_LIP = 11
 _TOP, _BOTTOM = 5, 15
 # The inside of an open mouth is seen in full up to so many soft edges beyond the line of the lips, for skin lies in
 # front of it; at that line it is so dark, and light at one soft edge inside.
-_SLACK, _CONTACT = np.float32(1.5), np.float32(0.8)
+_SLACK, _CONTACT = np.float32(2.6), np.float32(0.8)
 # Light close behind the upper lip, and how much of the light of a tooth is that of all teeth.
-_BELOW_LIP, _ENAMEL, _WET = np.float32(0.72), np.float32(0.4), np.float32(0.8)
+_BELOW_LIP, _ENAMEL, _WET = np.float32(0.72), np.float32(0.4), np.float32(0.65)
 
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
@@ -215,7 +215,7 @@ def in_mouth(batch, n, is_tooth, gain, shade, rim, x, y):
     light *= shade * min(max(_CONTACT + np.float32(0.2) * inward, _CONTACT), _ONE)
     # Mouths are seen between the lips only, wherever a cheek that turns away would let them through.
     apart = np.sqrt((rim[_TOP, 0] - rim[_BOTTOM, 0]) ** 2 + (rim[_TOP, 1] - rim[_BOTTOM, 1]) ** 2)
-    seen = min(max(inward + _ONE + min(_HALF * apart / gain[8], _SLACK), _ZERO), _ONE)
+    seen = min(max(inward + _HALF + min(np.float32(0.7) * apart / gain[8], _SLACK), _ZERO), _ONE)
     return max(red * light, gain[5]), max(green * light, gain[6]), max(blue * light, gain[7]), seen
 
 
