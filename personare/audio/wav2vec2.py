@@ -45,27 +45,15 @@ class Wav2Vec2Options:
 
 
 class SpeechEncoder:
-    """An opened bundle.
+    """A graph of samples to rows.
 
     Args:
-        bundle: store.Bundle of method "wav2vec2".
-
-    Attributes:
+        path: of the graph.
         options: Wav2Vec2Options.
-        card: the bundle's card.
     """
 
-    def __init__(self, bundle):
-        self.card = bundle.card
-        self._path = bundle.path(GRAPH)
-        if bundle.card.method != "wav2vec2":
-            raise AssetError(f"{bundle.folder}: a bundle of {bundle.card.method}, not of a speech encoder; name one "
-                             "made by personare convert of a wav2vec 2.0 or HuBERT folder")
-        try:
-            self.options = msgspec.convert(bundle.card.config, Wav2Vec2Options)
-        except msgspec.ValidationError as error:
-            raise AssetError(
-                f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
+    def __init__(self, path, options):
+        self._path, self.options = path, options
 
     @cached_property
     def _graph(self):
@@ -79,6 +67,23 @@ class SpeechEncoder:
             whole = samples.astype(np.float64)
             samples = ((whole - whole.mean()) / np.sqrt(whole.var() + _LEAST_VARIANCE)).astype(np.float32)
         return self._graph.run(None, {"samples": samples[None]})[0][0]
+
+
+def open_encoder(bundle):
+    """The SpeechEncoder of a store.Bundle of method "wav2vec2".
+
+    Raises:
+        AssetError: a bundle of something else, damaged or of a newer version.
+    """
+    path = bundle.path(GRAPH)
+    if bundle.card.method != "wav2vec2":
+        raise AssetError(f"{bundle.folder}: a bundle of {bundle.card.method}, not of a speech encoder; name one "
+                         "made by personare convert of a wav2vec 2.0 or HuBERT folder")
+    try:
+        return SpeechEncoder(path, msgspec.convert(bundle.card.config, Wav2Vec2Options))
+    except msgspec.ValidationError as error:
+        raise AssetError(
+            f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
 
 
 def wav2vec2(*, path=None, sha256=None, window_s=None, context_s=None):
@@ -102,12 +107,16 @@ def wav2vec2(*, path=None, sha256=None, window_s=None, context_s=None):
     if sha256 and sha256 != found:
         raise InputError(folder, expected=f"the speech encoder whose card has sha256 {sha256[:12]}...",
                          got=f"{found[:12]}...", remedy="name the bundle that the model was trained on")
-    encoder = SpeechEncoder(bundle)
+    encoder = open_encoder(bundle)
     window_s = encoder.options.window_s if window_s is None else window_s
     context_s = encoder.options.context_s if context_s is None else context_s
     _check_windows(encoder.options, window_s, context_s)
     options = {"sha256": found, "window_s": float(window_s), "context_s": float(context_s)}
-    options |= {"path": str(path)} if path else {}
+    return front_end_of(encoder, options | ({"path": str(path)} if path else {}), window_s, context_s)
+
+
+def front_end_of(encoder, options, window_s, context_s):
+    """The FrontEnd of a SpeechEncoder; options are those on a card, windows are seconds."""
     return FrontEnd("wav2vec2", options, encoder.options.rate_hz, SAMPLE_RATE_HZ, encoder.options.width,
                     window_s + 2 * context_s + 0.5 / SAMPLE_RATE_HZ,
                     lambda: SpeechStream(encoder, window_s=window_s, context_s=context_s))

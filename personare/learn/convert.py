@@ -13,6 +13,7 @@ from personare.errors import InputError
 from personare.files.checkpoints import is_zipped_pickle
 from personare.files.tensorflow import SAVED_MODEL
 from personare.learn.convert_deep3d import deep3d_bundle
+from personare.learn.convert_faceformer import faceformer_bundle, is_faceformer
 from personare.learn.convert_perceptual import perceptual_bundle
 from personare.learn.convert_portraits import NEURAL, convert_portrait, portrait_part
 from personare.learn.convert_stylist import convert_stylist, is_stylist
@@ -86,9 +87,9 @@ def convert_checkpoint(path, folder):
 
     Args:
         path: .pth (read with weights_only: nothing in it is run) or .safetensors: latest_netG.pth of Neural Voice
-            Puppetry, atnet_lstm_18.pth of ATVGnet, delta_net.pth of AudioDVP or epoch_20.pth of
-            Deep3DFaceRecon_pytorch; .pb, FACEGOOD's frozen graph of 2021, or the folder of its SavedModel of 2023;
-            or a folder of Hugging Face with a wav2vec 2.0 or HuBERT model.
+            Puppetry, atnet_lstm_18.pth of ATVGnet, delta_net.pth of AudioDVP, vocaset.pth or biwi.pth of FaceFormer,
+            or epoch_20.pth of Deep3DFaceRecon_pytorch; .pb, FACEGOOD's frozen graph of 2021, or the folder of its
+            SavedModel of 2023; or a folder of Hugging Face with a wav2vec 2.0 or HuBERT model.
         folder: where to.
 
     Returns:
@@ -118,10 +119,12 @@ def convert_checkpoint(path, folder):
         from personare.learn.convert_speech import dvp_bundle
 
         return dvp_bundle(tensors, folder, source=Path(path).name)
+    if is_faceformer(tensors):
+        return faceformer_bundle(tensors, folder, source=Path(path).name)
     if is_deep3d(tensors):
         return deep3d_bundle(tensors, folder, source=Path(path).name)
     if not {"mapping", "convNet.0.weight", "attentionNet.0.bias"} <= set(tensors):
-        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet, AudioDVP, "
+        raise InputError(path, expected="a checkpoint of Neural Voice Puppetry, ATnet, AudioDVP, FaceFormer, "
                          "Deep3DFaceRecon_pytorch or style_avatar",
                          got=f"{len(tensors)} tensors such as {', '.join(list(tensors)[:3])}"[:120],
                          remedy="give latest_netG.pth, atnet_lstm_18.pth or delta_net.pth")

@@ -95,7 +95,7 @@ def speech_encoder_bundle(source, folder, *, rows_hz=None):
         if not 1 <= rows_hz <= 100:
             raise InputError("rows_hz", expected="1 to 100 rows a second", got=repr(rows_hz), remedy="use 30 or 25")
         network.rows_hz = own_hz, float(rows_hz)
-    graph = _traced(network, _SECOND)
+    graph = traced_encoder(network)
     licence = "that of the checkpoint"
     return write_bundle(folder, files={wav2vec2.GRAPH: graph}, card={
         "name": source.name or config.model_type, "method": "wav2vec2", "licence": licence,
@@ -115,7 +115,7 @@ def _normalised(folder):
         return True
 
 
-def _traced(network, count):
+def traced_encoder(network):
     """Bytes of a graph of (1, n) samples to (1, t, c) rows."""
     import io
     import warnings
@@ -126,7 +126,7 @@ def _traced(network, count):
     with warnings.catch_warnings():
         # The tracing exporter is deprecated, and the only one that needs no further package.
         warnings.simplefilter("ignore")
-        torch.onnx.export(network.eval(), (torch.randn(1, count),), file, opset_version=OPSET, dynamo=False,
+        torch.onnx.export(network.eval(), (torch.randn(1, _SECOND),), file, opset_version=OPSET, dynamo=False,
                           input_names=["samples"], output_names=["rows"],
                           dynamic_axes={"samples": {1: "n"}, "rows": {1: "t"}})
     return file.getvalue()

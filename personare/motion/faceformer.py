@@ -14,6 +14,7 @@ import numpy as np
 
 from personare.arrays import checked
 from personare.assets import user_path
+from personare.audio.wav2vec2 import SpeechEncoder, Wav2Vec2Options, front_end_of
 from personare.errors import AssetError, InputError
 from personare.files.arrays import read_npz
 from personare.motion.windows import WindowMethod, WindowSession
@@ -24,7 +25,7 @@ MEMORY = 600
 _EPSILON = 1e-5
 _SELF, _CROSS = "self_attn", "multihead_attn"
 _LAYER = "transformer_decoder.layers.0."
-WEIGHTS, _MOST_BYTES = "decoder.npz", 1 << 30
+WEIGHTS, SPEECH, _MOST_BYTES = "decoder.npz", "speech.onnx", 1 << 30
 _PAIRS = ("weight", "bias")
 _INNER = (f"{_SELF}.out_proj", f"{_CROSS}.out_proj", "linear1", "linear2", "norm1", "norm2", "norm3")
 _OUTER = ("audio_feature_map", "vertice_map", "vertice_map_r", *(_LAYER + part for part in _INNER))
@@ -159,12 +160,16 @@ class FaceFormerOptions:
         heads, period: see learn.nets.faceformer.FaceFormerConfig.
         every: every so many rows of a window count, from the first one.
         memory: frames that a frame looks back on.
+        tokens: parts that those rows are heard as; one for all of them, or one for each.
+        encoder: of a bundle that brings its own speech encoder, how it is run; None for the front end of the card.
     """
 
     heads: int
     period: int
     every: int = 1
     memory: int = MEMORY
+    tokens: int = 1
+    encoder: Wav2Vec2Options | None = None
 
 
 class FaceFormer:
@@ -180,7 +185,8 @@ class FaceFormer:
     """
 
     def __init__(self, bundle):
-        self._windows = WindowMethod(bundle, graph="")
+        self._bundle, brings = bundle, SPEECH in bundle.card.files
+        self._windows = WindowMethod(bundle, graph="", front_end=self._own_ears if brings else None)
         self.card, self.options, self.styles = self._windows.card, self._windows.options, self._windows.styles
         try:
             self._own = msgspec.convert(self.options.own, FaceFormerOptions)
@@ -210,15 +216,24 @@ class FaceFormer:
         """
         code, plan, own = self._windows.code_of(style), self._windows.plan(), self._own
         decoder = Decoder(self._arrays, np.ones(1, np.float32) if code is None else code, heads=own.heads,
-                          period=own.period, memory=own.memory)
+                          period=own.period, tokens=own.tokens, memory=own.memory)
         mean, std, rest, size = (self._arrays[name] for name in AROUND)
 
         def run(windows):
-            rows = ((windows[:, :: own.every] - mean) / std).reshape(len(windows), -1)
+            rows = ((windows[:, :: own.every] - mean) / std).reshape(len(windows) * own.tokens, -1)
             return decoder.decode(rows) * size + rest
 
         # A session gives its windows in order, each once, so that the decoder goes from frame to frame.
         return WindowSession(replace(plan, run=run), fps=fps)
+
+    def _own_ears(self):
+        """FrontEnd of the speech encoder that came with the weights."""
+        options = self._own.encoder
+        if options is None:
+            raise AssetError(f"{self._bundle.folder}: its card does not say how its speech encoder is run; convert the "
+                             "checkpoint again")
+        encoder = SpeechEncoder(self._bundle.path(SPEECH), options)
+        return front_end_of(encoder, {}, options.window_s, options.context_s)
 
     def _check(self):
         """Refuse arrays whose sizes do not belong together."""
@@ -227,8 +242,11 @@ class FaceFormer:
         rows = len(range(0, options.rows_before + 1 + options.rows_after, self._own.every))
         if width % self._own.heads or width % 2:
             raise ValueError(f"width {width} for {self._own.heads} heads")
+        if self._own.tokens < 1 or rows % self._own.tokens:
+            raise ValueError(f"{rows} rows for {self._own.tokens} tokens")
         people = len(next(iter(options.styles.values()))) if self.styles else 1
-        shapes = {"audio_feature_map.weight": (width, rows * len(arrays["mean"])), "size": (1,), "rest": (columns,),
+        shapes = {"audio_feature_map.weight": (width, rows // self._own.tokens * len(arrays["mean"])),
+                  "size": (1,), "rest": (columns,),
                   "obj_vector.weight": (width, people),
                   "vertice_map.weight": (width, columns), "vertice_map.bias": (width,),
                   "vertice_map_r.weight": (columns, width), "vertice_map_r.bias": (columns,),
@@ -244,7 +262,7 @@ class FaceFormer:
 
 
 def open_faceformer(path=None):
-    """Open a bundle that `personare learn faceformer` wrote.
+    """Open a bundle that `personare learn faceformer` or `personare convert` wrote.
 
     Args:
         path: its folder; default models/faceformer in personare's home. No bundle comes with personare.

@@ -245,6 +245,7 @@ class WindowMethod:
         decode: as in WindowPlan but over the learned columns alone; None where the graph gives values.
         reach_before, reach_after, edges: see WindowPlan.
         graph: file of the graph; "" where whoever takes the plan brings a `run` of its own.
+        front_end: called for the FrontEnd, where the bundle brings its own; None for the one that the card names.
 
     Attributes:
         card: the bundle's card.
@@ -252,7 +253,8 @@ class WindowMethod:
         styles: names of its styles; () for none.
     """
 
-    def __init__(self, bundle: Bundle, *, decode=None, reach_before=0, reach_after=0, edges="run", graph=GRAPH):
+    def __init__(self, bundle: Bundle, *, decode=None, reach_before=0, reach_after=0, edges="run", graph=GRAPH,
+                 front_end=None):
         self.card, self._graph_path = bundle.card, bundle.path(graph) if graph else None
         try:
             self.options = msgspec.convert(bundle.card.config, WindowOptions)
@@ -262,6 +264,8 @@ class WindowMethod:
         self.styles = tuple(self.options.styles)
         self._decode, self._reach, self._edges = decode, (reach_before, reach_after), edges
         self._graph = self._front_end = None
+        self._open_front_end = front_end or (
+            lambda: open_front_end(self.options.front_end, **self.options.front_end_options))
 
     def session(self, *, fps=30.0, style=None, seed=0):
         """A new take.
@@ -300,7 +304,7 @@ class WindowMethod:
         """The WindowPlan that sessions run; code as code_of gives it."""
         options = self.options
         if self._front_end is None:
-            self._front_end = open_front_end(options.front_end, **options.front_end_options)
+            self._front_end = self._open_front_end()
             self._graph = open_graph(self._graph_path) if self._graph_path else None
         before, after = self._reach
         return WindowPlan(self._front_end, options.frame_hz, options.rows_before, options.rows_after,

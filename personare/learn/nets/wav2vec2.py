@@ -217,11 +217,12 @@ class Wav2Vec2(nn.Module):
     Args:
         config: Wav2Vec2Config.
         rows_hz: (from, to) rates between which rows are brought before the transformer; None leaves them.
+        multiple: of the rows as many go into the transformer as are a multiple of this.
     """
 
-    def __init__(self, config=None, *, rows_hz=None):
+    def __init__(self, config=None, *, rows_hz=None, multiple=1):
         super().__init__()
-        self.config, self.rows_hz = config or Wav2Vec2Config(), rows_hz
+        self.config, self.rows_hz, self.multiple = config or Wav2Vec2Config(), rows_hz, multiple
         self.feature_extractor = nn.Module()
         self.feature_extractor.conv_layers = nn.ModuleList(
             ConvolutionLayer(self.config, i) for i in range(len(self.config.conv_dim)))
@@ -236,6 +237,8 @@ class Wav2Vec2(nn.Module):
         x = x.transpose(1, 2)  # (b, t, c)
         if self.rows_hz:
             x = rows_at(x, *self.rows_hz)
+        if self.multiple > 1:
+            x = x[:, : x.shape[1] // self.multiple * self.multiple]
         return self.encoder(self.feature_projection(x))
 
 
@@ -297,13 +300,13 @@ def read_config(path):
     return Wav2Vec2Config(**given)
 
 
-def network_of(config, weights, *, rows_hz=None, source="weights"):
+def network_of(config, weights, *, rows_hz=None, multiple=1, source="weights"):
     """Wav2Vec2 with a dict of name -> tensor in Hugging Face's names, the prefix of the whole model in front or not.
 
     Raises:
         InputError: weights are missing or of other shapes; the message names the first.
     """
-    network = Wav2Vec2(config, rows_hz=rows_hz)
+    network = Wav2Vec2(config, rows_hz=rows_hz, multiple=multiple)
     state = _folded({_plain_name(name): value.float() for name, value in weights.items()})
     for name, value in network.state_dict().items():
         if name not in state or state[name].shape != value.shape:
