@@ -47,3 +47,32 @@ def test_options_open_it_again(audio):
 def test_what_cannot_be_joined(parts, told):
     with pytest.raises(InputError, match=told):
         open_front_end("joint", parts=parts)
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(25.0, 60.0), (100.0, 60.0), (50.0, 30.0), (60.0, 60.0)])
+def test_rows_at_another_rate_are_between_those_of_the_part(from_hz, to_hz, rng):
+    options = {"rate_hz": from_hz, "band_count": 16}
+    audio = Audio((0.2 * rng.standard_normal(16000 + 123)).astype(np.float32), 16000)
+    given = features_of(open_front_end("mel", **options), audio).values
+    joint = open_front_end("joint", parts=[{"name": "mel", "options": options}], rate_hz=to_hz)
+    found = features_of(joint, audio)
+    assert (found.rate_hz, len(found.values)) == (to_hz, int(np.ceil(16123 / 16000 * to_hz)))
+    place = np.arange(len(found.values)) * from_hz / to_hz
+    wanted = np.stack([np.interp(place, np.arange(len(given)), column) for column in given.T], 1)
+    np.testing.assert_allclose(found.values, wanted, atol=1e-5)
+    assert open_front_end("joint", **joint.options).rate_hz == to_hz
+    for size in (160, 777, 4001):
+        stream, pieces = joint.stream(), []
+        for at in range(0, len(audio.samples), size):
+            pieces.append(stream.push(audio.samples[at : at + size]))
+            heard_s = min(at + size, len(audio.samples)) / 16000
+            # Whatever lies within the look-ahead has come.
+            assert sum(map(len, pieces)) >= int((heard_s - joint.look_ahead_s) * to_hz)
+        np.testing.assert_allclose(np.concatenate([*pieces, stream.finish()]), found.values, atol=1e-5)
+
+
+def test_parts_of_different_rates_meet_at_one(audio):
+    parts = [{"name": "mel", "options": {"rate_hz": 100.0, "band_count": 8}}, {"name": "phones"}]
+    assert features_of(open_front_end("joint", parts=parts, rate_hz=60), audio).values.shape == (120, 8 + 42)
+    with pytest.raises(InputError, match="rate_hz"):
+        open_front_end("joint", parts=parts, rate_hz=0)

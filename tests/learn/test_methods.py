@@ -139,6 +139,15 @@ def test_footage_on_top_of_a_bundle(data, learned, tmp_path):
         learn("puppetry-footage", data, tmp_path / "c", options={"base": str(learned("dvp").bundle.folder)})
 
 
+def test_karras_hears_through_any_front_end(data, tmp_path):
+    options = {"width": 8, "networks": 1, "front_end": '{"name": "mfcc", "options": {"coefficient_count": 5}}'}
+    found = learn("karras", data, tmp_path / "b", options=options, held_out=("a2", "b2"),
+                  training=TrainingOptions(rounds=1, steps=2, batch_size=4))
+    assert max(found.proof.values()) <= 1e-5
+    heard = read_bundle(tmp_path / "b").card.config["front_end_options"]
+    assert (heard["parts"][0]["name"], heard["rate_hz"]) == ("mfcc", 60.0)
+
+
 def test_front_ends_by_one_word():
     assert heard_through("phones+mel").width == 42 + 64
     again = heard_through('{"name": "mfcc", "options": {"coefficient_count": 5}}')

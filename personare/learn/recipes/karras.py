@@ -16,6 +16,7 @@ from personare.errors import InputError
 from personare.learn.export import graph_bytes
 from personare.learn.nets.karras_time import CONTEXT_ROWS, KarrasTime, KarrasTimeConfig, KarrasTimeWindows
 from personare.learn.recipes import Recipe
+from personare.learn.recipes.hearing import heard_through
 from personare.motion.karras import MEAN, NONE
 
 FPS, ROWS_HZ = 30.0, 60.0
@@ -41,6 +42,8 @@ class KarrasOptions:
         velocity: weight of the paper's motion loss on adjacent frames beside the position loss.
         bands: log-mel energies heard beside the phones; 0 for phones alone.
         phones: whether phones are heard; bands must not be 0 where they are not.
+        front_end: what is heard instead of both, see recipes.hearing; "" for them. Rows at other rates than 60 a second
+            are interpolated.
     """
 
     width: int = 128
@@ -56,6 +59,7 @@ class KarrasOptions:
     velocity: float = 0.5
     bands: int = 64
     phones: bool = True
+    front_end: str = ""
 
     def __post_init__(self):
         def check(name, ok, expected):
@@ -91,7 +95,10 @@ class KarrasRecipe(Recipe):
         self.frames = int(np.ceil((2 * self._learned - 1 + 2 * CONTEXT_ROWS) * options.stretch / 2)) - CONTEXT_ROWS + 2
 
     def front_end(self):
-        """Phones, as square roots, and log-mel energies, 60 rows a second."""
+        """Phones, as square roots, and log-mel energies, or what the options name; 60 rows a second."""
+        if self.options.front_end:
+            heard = heard_through(self.options.front_end)
+            return open_front_end("joint", parts=[{"name": heard.name, "options": heard.options}], rate_hz=ROWS_HZ)
         parts = [{"name": "phones", "scale": "root"}] if self.options.phones else []
         if self.options.bands:
             parts.append({"name": "mel", "options": {"band_count": self.options.bands, "rate_hz": ROWS_HZ}})
