@@ -134,5 +134,9 @@ def test_what_needs_sound_says_so(data, tmp_path, home):
 
     with pytest.raises(InputError, match=r"anna.features\.npz.*sound beside it, or rows of mel.*rows of deepspeech"):
         learn("puppetry", data, tmp_path / "out", options={"front_end": "mel"})
+    clip = open_dataset(data).clips[0]
+    write_clip(tmp_path / "heard", "one", motion=clip.motion, audio=Audio(np.zeros(16000 * SECONDS, np.float32), 16000))
+    with pytest.raises(AssetError, match="models/deepspeech"):
+        learn("dvp", tmp_path / "heard", tmp_path / "out", options=OWN)
     with pytest.raises(InputError, match="the files that deepspeech needs"):
         learn("facetalk", data, tmp_path / "out", options={"front_end": "deepspeech", "fps": 25.0})
