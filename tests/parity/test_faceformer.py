@@ -79,3 +79,13 @@ def test_cached_decoder(case):
     pieces = [decoder.decode(numbers["hidden"][i * config.tokens : (i + size) * config.tokens])
               for i, size in ((0, 1), (1, 5), (6, 6))]
     np.testing.assert_allclose(np.concatenate(pieces) + template, numbers["predict"], atol=VALUES)
+
+
+def test_rows_of_the_speech_encoder_at_the_rate_of_frames(fixtures):
+    from personare.learn.nets.wav2vec2 import rows_at
+
+    numbers = fixtures[0]
+    given = torch.from_numpy(numbers["interp_in"])[None]
+    for count, name in ((None, "interp_50_to_30"), (31, "interp_50_to_30_len31")):
+        found = rows_at(given, 50.0, 30.0, count=count)[0].numpy()
+        np.testing.assert_allclose(found, numbers[name], atol=1e-6)

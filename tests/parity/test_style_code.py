@@ -26,7 +26,8 @@ def test_prepared_pose(numbers):
     angles, place = calm_pose(numbers["angles"], numbers["translation"])
     np.testing.assert_allclose(angles, numbers["angles_norm_filtered"], atol=1e-6)
     np.testing.assert_allclose(place, numbers["translation_norm_filtered"], atol=1e-6)
-    np.testing.assert_allclose(low_passed(numbers["translation"]), numbers["translation_filtered"], atol=1e-6)
+    for name in ("angles", "translation"):
+        np.testing.assert_allclose(low_passed(numbers[name]), numbers[f"{name}_filtered"], atol=1e-6)
 
 
 @pytest.mark.parametrize(("pose", "code"), [(("angles", "translation"), "style_code_raw_pose"),
