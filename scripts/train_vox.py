@@ -13,7 +13,8 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
    to OUT/vox and OUT/vox-live; the same graphs with 4-bit weights to OUT/vox-small and OUT/vox-small-live; and the
    first network's phones to OUT/phones.
 
-With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise.
+With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise; with
+--no-training as well they are only written again, byte for byte, with the settings below.
 scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/ablate.py compares front ends.
 
 Needs the commands espeak-ng, flite and festival with the voices of VOICES, the package pocketsphinx and the
@@ -57,6 +58,8 @@ WEIGHT = {"cc0_kathleen": 9.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_fle
           "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
 # One recorded sentence of so many is never trained on: scripts/vox/tune_gates.py needs some.
 HELD_OUT_EVERY = 25
+# Items of the batch that the features' mean and the rounding of short weights are taken from.
+EXAMPLES = 28
 # A block has so many of its three taps in the future. See VoxConfig.
 DILATIONS = (1, 1, 2, 1, 2, 4, 8, 16)
 AHEAD, LIVE = (1, 1, 1, 1, 1, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0)
@@ -67,7 +70,7 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
 # Found by scripts/vox/tune_gates.py on recordings that were held out.
 SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1}
-SMOOTH_LIVE = {"smoothing": (0.25, 0.35, 0.4), "smoothing_after": 0}
+SMOOTH_LIVE = {"smoothing": (0.1, 0.2, 0.3, 0.4), "smoothing_after": 0}
 DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
     "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-1.2, -1.5, 0.0), **SMOOTH_LIVE},
@@ -157,30 +160,41 @@ def read_corpora(folder, *, held_out=False):
     return speech, weights
 
 
+def sampler_maker(options):
+    """seed -> Sampler of all shards, with context enough for every network."""
+    speech, weights = read_corpora(options.work / "shards")
+    context = tuple(max(getattr(config, name) for config in NETWORKS.values())
+                    for name in ("frames_before", "frames_after"))
+    return lambda seed: Sampler(speech, weights, mel=MEL, context=context, frame_count=400, augment=AugmentOptions(),
+                                seed=seed)
+
+
 def fit(configs, options, minutes, steps, *, checkpoint=None):
     """Stage 3: trained networks of some VoxConfigs by name, in their order."""
-    speech, weights = read_corpora(options.work / "shards")
-    context = (max(config.frames_before for config in configs.values()),
-               max(config.frames_after for config in configs.values()))
-
-    def make_sampler(seed):
-        return Sampler(speech, weights, mel=MEL, context=context, frame_count=400, augment=AugmentOptions(), seed=seed)
-
-    rows = make_sampler(options.seed + 1).batch(28).rows
+    make_sampler = sampler_maker(options)
+    rows = make_sampler(options.seed + 1).batch(EXAMPLES).rows
     torch.manual_seed(options.seed)
     networks = [Vox(config, mean=rows.mean((0, 1)), std=np.maximum(rows.std((0, 1)), 0.5))
                 for config in configs.values()]
     if checkpoint and options.start:
         for name, network in zip(configs, networks, strict=True):
-            network.load_state_dict(read_network(read_bundle(options.start / name).path(WEIGHTS)).state_dict())
+            network.load_state_dict(started(options, name).state_dict())
     settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=options.rate,
                             threads=options.threads, seed=options.seed)
     return train(networks, make_sampler, settings, checkpoint=checkpoint, report=lambda step, seconds, losses: print(
         step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
 
 
-def export(name, network, folder):
-    """Stage 4: write the bundle of one network, and the small one: the same with its weights in 4 bits."""
+def started(options, name):
+    """The network of one bundle of --start."""
+    return read_network(read_bundle(options.start / name).path(WEIGHTS))
+
+
+def export(name, network, folder, rows):
+    """Stage 4: write the bundle of one network, and the small one: the same with its weights in 4 bits.
+
+    The small one's weights are rounded for (b, r, c) rows of the training speech.
+    """
     import msgspec
 
     config = VoxOptions(mel=MEL, frames_before=network.config.frames_before, frames_after=network.config.frames_after,
@@ -191,7 +205,7 @@ def export(name, network, folder):
     return (write_bundle(folder / name, card=card, files={
         GRAPH: carrying(onnx_bytes(Folded(network))), WEIGHTS: weights_bytes(network)}),
             write_bundle(folder / small["name"], card=small, files={
-                GRAPH: carrying(onnx_bytes(Folded(network), bits=4))}))
+                GRAPH: carrying(onnx_bytes(Folded(network), bits=4, rows=rows))}))
 
 
 def export_phones(network, folder):
@@ -214,6 +228,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")
+    parser.add_argument("--no-training", action="store_true", help="write the networks of --start again")
     parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate; less with --start")
@@ -221,15 +236,20 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="of torch; one more process makes batches")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.no_training and not options.start:
+        parser.error("--no-training needs --start, the bundles to write again")
     shards = options.work / "shards"
     shards.mkdir(parents=True, exist_ok=True)
     synthesise(options, shards)
     first = align(options, shards)
-    networks = fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt")
+    networks = ([started(options, name) for name in NETWORKS] if options.no_training else
+                fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt"))
+    rows = sampler_maker(options)(options.seed + 1).batch(EXAMPLES).rows
     for name, network in zip(NETWORKS, networks, strict=True):
-        for bundle in export(name, network, options.out):
+        for bundle in export(name, network, options.out, rows):
             print(f"wrote {bundle.folder}")
-    print(f"wrote {export_phones(first, options.out).folder}")
+    if not options.no_training:
+        print(f"wrote {export_phones(first, options.out).folder}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ OPSET = 17
 GROUP, SHARES = 96, (1.0, 0.9, 0.8, 0.7, 0.6)
 # Smaller tensors stay in 32 bits; they are biases and cost nothing.
 HALF_ABOVE = 1024
+# Where the others have 4 bits these have 16: small, and nothing after them makes up for their errors.
+LAST = ("phones.weight", "curves.weight", "gates.weight")
 
 
 class Folded(nn.Module):
@@ -55,7 +57,7 @@ class Folded(nn.Module):
         return self.curves(x).transpose(1, 2), self.gates(x).transpose(1, 2)
 
 
-def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
+def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, rows=None, row_count=301):
     """The graph as bytes: input "rows" (1, r, c), and outputs (1, t, d).
 
     Args:
@@ -63,10 +65,13 @@ def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
         outputs: names of what it gives, in order.
         bits: of each large weight, 16, 8 or 4; with 8 there is a scale for each output channel, with 4 one for
             every 96 weights of it.
+        rows: (b, r, c) float32 examples of the input; weights of 4 bits are then rounded for these.
         row_count: rows of the example the graph is traced with.
     """
     import copy
     import warnings
+
+    from personare.learn.rounding import input_moments
 
     folded = copy.deepcopy(folded).eval()
     file = io.BytesIO()
@@ -76,7 +81,7 @@ def onnx_bytes(folded, *, outputs=("curves", "gates"), bits=16, row_count=301):
         torch.onnx.export(folded, (torch.zeros(1, row_count, len(folded.mean)),), file, opset_version=OPSET,
                           dynamo=False, input_names=["rows"], output_names=list(outputs),
                           dynamic_axes={"rows": {1: "r"}, **{name: {1: "t"} for name in outputs}})
-    return with_short_weights(file.getvalue(), bits)
+    return with_short_weights(file.getvalue(), bits, {} if rows is None else input_moments(folded, rows))
 
 
 def graph_bytes(network, inputs, outputs):
@@ -141,18 +146,26 @@ def read_network(path):
     return network.eval()
 
 
-def with_short_weights(content, bits):
-    """Store large weights in few bits, with what makes numbers of them in front; runtimes fold that when they load."""
+def with_short_weights(content, bits, moments=None):
+    """Store large weights in few bits, with what makes numbers of them in front; runtimes fold that when they load.
+
+    Args:
+        content: bytes of an ONNX graph.
+        bits: 16, 8 or 4.
+        moments: name of a weight -> (n, n) moments of its inputs, see rounding.input_moments; used with 4 bits.
+    """
     import numpy as np
     import onnx
     from onnx import TensorProto, numpy_helper
 
-    store = {16: _in_16_bits, 8: _in_8_bits, 4: _in_4_bits}[bits]
+    store = {16: _in_16_bits, 8: _in_8_bits,
+             4: lambda name, values: _in_4_bits(name, values, (moments or {}).get(name))}[bits]
     model = onnx.load_from_string(content)
     nodes, tensors = [], []
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) > HALF_ABOVE:
-            more, steps = store(tensor.name, numpy_helper.to_array(tensor))
+            values = numpy_helper.to_array(tensor)
+            more, steps = (_in_16_bits if bits == 4 and tensor.name in LAST else store)(tensor.name, values)
             nodes += steps
             tensors += [numpy_helper.from_array(np.asarray(value), name) for name, value in more.items()]
         else:
@@ -183,20 +196,28 @@ def _in_8_bits(name, values):
         helper.make_node("Mul", [f"{name}.whole", f"{name}.scale"], [name])]
 
 
-def _in_4_bits(name, values):
+def _in_4_bits(name, values, moments=None):
     """Two weights to a byte: the first half of them in the low bits, the second half in the high bits."""
     import numpy as np
     from onnx import TensorProto, helper
+
+    from personare.learn.rounding import rounded
 
     outputs, inputs, taps = values.shape
     size = GROUP if inputs % GROUP == 0 else inputs
     groups = values.reshape(outputs, inputs // size, size, taps)
     most = np.maximum(np.abs(groups).max(axis=2, keepdims=True), 1e-8) / 7
     scales = [(share * most).astype(np.float16).astype(np.float32).clip(6e-8) for share in SHARES]
-    errors = [np.square(groups - scale * np.round(groups / scale).clip(-7, 7)).sum(axis=2, keepdims=True)
+    power = np.ones(groups.shape[1:]) if moments is None else np.diag(moments).reshape(groups.shape[1:])
+    errors = [(np.square(groups - scale * np.round(groups / scale).clip(-7, 7)) * power).sum(axis=2, keepdims=True)
               for scale in scales]
     scale = np.take_along_axis(np.stack(scales), np.argmin(errors, axis=0)[None], axis=0)[0]
-    low, high = np.split((np.round(groups / scale).clip(-7, 7) + 8).astype(np.uint8).ravel(), 2)
+    if moments is None:
+        whole = np.round(groups / scale).clip(-7, 7)
+    else:
+        flat = np.broadcast_to(scale, groups.shape).reshape(outputs, -1)
+        whole = rounded(values.reshape(outputs, -1), flat, moments, most=7).reshape(groups.shape)
+    low, high = np.split((whole + 8).astype(np.uint8).ravel(), 2)
     tensors = {"short": low | (high << 4), "four": np.uint8(4), "sixteen": np.uint8(16), "middle": np.float32(8),
                "scale": scale.astype(np.float16), "grouped": np.array(groups.shape), "shape": np.array(values.shape)}
     # Bytes as long as possible: what is folded takes memory while the graph is opened.
