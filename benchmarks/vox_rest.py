@@ -7,7 +7,8 @@ twice. A pause in which somebody speaks is no pause, so every silent stretch is 
 which hears the whole recording and writes words, [SPEECH], [NOISE] and <sil>. It is no part of the models, though it
 aligned one of the speakers they were trained on.
 `all` is rest in every frame marked silent, as PhoneLip counts it; `unspoken` leaves out the frames in which
-pocketsphinx hears a word or speech, and MARGIN_S around them, as PhoneLip does around labels. Needs
+pocketsphinx hears a word or speech, and MARGIN_S around them, as PhoneLip does around labels. The frames that move are
+split into those in which it hears speech, those within NEAR_S of labelled speech, and others. Needs
 `pip install pocketsphinx`.
 """
 
@@ -23,6 +24,8 @@ from personare.types import Audio
 
 # Those of PhoneLip: silence shorter than this does not count, nor do frames this near to speech.
 LEAST_S, MARGIN_S, FPS = 0.25, 0.12, 100
+# Lips that move this near to labelled speech open early for it or close late after it.
+NEAR_S = 0.3
 NOT_SPEECH = ("<sil>", "<s>", "</s>", "[NOISE]")
 CONDITIONS = ("as recorded", "pink noise 15 dB", "telephone", "babble 15 dB", "babble 10 dB")
 
@@ -94,6 +97,7 @@ def main():
                   f"{closed[unspoken].mean():.3f}")
             if name == "as recorded":
                 moving = [still & (gap > most) for gap, still in zip(gaps, silent, strict=True)]
+                _split(takes, silent, voiced, moving)
                 _report(takes, words, moving)
 
 
@@ -101,6 +105,21 @@ def _in_pause(start, end, still):
     """Whether most of a word lies where the labels say silence."""
     inside = still[round(start * FPS) : round(end * FPS)]
     return len(inside) > 0 and inside.mean() > 0.5
+
+
+def _split(takes, silent, voiced, moving):
+    """Where the mouth moves in labelled silence, by speaker, as shares of the silent frames."""
+    near = [frames_in([(a - NEAR_S, b + NEAR_S) for a, b in spoken_labels(take[3])], len(moves))
+            for take, moves in zip(takes, moving, strict=True)]
+    whole = [(speaker, still, moves & said, moves & ~said & by, moves & ~said & ~by) for (_, speaker, *_), still, said,
+             by, moves in zip(takes, silent, voiced, near, moving, strict=True)]
+    for name in ("all", *sorted({take[1] for take in takes})):
+        parts = [np.concatenate(column) for column in
+                 zip(*(row[1:] for row in whole if name in ("all", row[0])), strict=True)]
+        if count := parts[0].sum():
+            spoken, beside, other = (float(part.sum() / count) for part in parts[1:])
+            print(f"    {name:14s}{count / FPS:6.2f} s silent; moves where speech is heard {spoken:.3f}, else within "
+                  f"{NEAR_S} s of labelled speech {beside:.3f}, elsewhere {other:.3f}")
 
 
 def _report(takes, words, moving):
