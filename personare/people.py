@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from personare.errors import InputError
-from personare.spaces import SOUND, Space
+from personare.spaces import BFM_64, SOUND, Space
 from personare.types import Audio, Motion, Portrait
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -32,7 +32,8 @@ def open_photo(path, *, face=None, model=None, renderer=None):
 
     Args:
         path: of a picture of any common format.
-        face: Face that is fitted to the photo and drawn inside its mouth; default the built-in head.
+        face: Face that is fitted to the photo and drawn inside its mouth; default the built-in head. The Basel model,
+            for a renderer that knows its textures, is laid on the built-in head.
         model: path of MediaPipe's face_landmarker.task; default the user's copy.
         renderer: folder of a bundle that draws the face anew, of `personare portrait train style-avatar` and its kin;
             default none, every pixel is the photo's own.
@@ -48,9 +49,11 @@ def open_photo(path, *, face=None, model=None, renderer=None):
     from personare.portraits.evidence import LEAST, confidence
     from personare.portraits.photo import photo_portrait
     from personare.portraits.picture import read_picture
-    from personare.tracking.landmarks import landmarks
+    from personare.tracking.landmarks import common, face_landmarks, landmarks
     from personare.tracking.track import anchored_face, track_picture
 
+    layout = face if renderer is not None and face is not None and face.space is BFM_64 else None
+    face = None if layout is not None else face
     picture, notes = read_picture(path)
     name = Path(path).name
     track = track_picture(picture, face=face, model=model, source=name)
@@ -66,7 +69,12 @@ def open_photo(path, *, face=None, model=None, renderer=None):
         return photo
     from personare.portraits.rendered import rendered_photo
 
-    return rendered_photo(photo, renderer)
+    if layout is None:
+        return rendered_photo(photo, renderer)
+    from personare.portraits.layouts import laid_on
+
+    anchors = common(*(face_landmarks(one, model=model) for one in (layout, head.face)))
+    return rendered_photo(photo, renderer, laid_on(head.face, layout, anchors))
 
 
 def speak(audio, portrait, *, model="vox", articulation=1.0, strengths=None, progress=None):

@@ -134,13 +134,13 @@ def rig(face, *, template=None, model=None):
         MissingExtra: scipy or mediapipe is not installed.
     """
     from personare.faces.rigging import with_shapes_of
-    from personare.tracking.landmarks import LIDS, face_landmarks
+    from personare.tracking.landmarks import LIDS, common, face_landmarks
 
     template = template or _home(space_named("arkit-52"))
     here, there = (face_landmarks(one, model=model) for one in (template, face))
     lids = {name: there[np.array(pairs)] for name, pairs in LIDS.items()}
     lids = {name: pairs[np.isfinite(pairs).all(axis=(1, 2))] for name, pairs in lids.items()}
-    return with_shapes_of(template, face, *_common(here, there), lids=lids)
+    return with_shapes_of(template, face, *common(here, there), lids=lids)
 
 
 def _home(space):
@@ -162,9 +162,9 @@ def _weights(space):
 def _joined_by_landmarks(source, target):
     from personare.faces.bridge import bridge
     from personare.faces.registration import register
-    from personare.tracking.landmarks import face_landmarks
+    from personare.tracking.landmarks import common, face_landmarks
 
-    here, there = _common(face_landmarks(source), face_landmarks(target))
+    here, there = common(face_landmarks(source), face_landmarks(target))
     return bridge(source, target, register((source.neutral(), source.surface.triangles),
                                            (target.neutral(), target.surface.triangles), here, there))
 
@@ -180,14 +180,6 @@ def _joined(source, target, anchors):
         return _joined_by_landmarks(source, target)
     return bridge(source, target, register((source.neutral(), source.surface.triangles),
                                            (target.neutral(), target.surface.triangles), *anchors))
-
-
-def _common(here, there):
-    """The steady landmarks that both heads have."""
-    from personare.tracking.landmarks import STEADY
-
-    both = STEADY[np.isfinite(here[STEADY]).all(axis=1) & np.isfinite(there[STEADY]).all(axis=1)]
-    return here[both], there[both]
 
 
 def _kept(joined, motion, moved):

@@ -18,7 +18,7 @@ from personare.faces.bundle import damaged, is_saved, read_card, write_arrays
 from personare.faces.cavity import with_cavity
 from personare.faces.linear import LinearFace
 from personare.faces.polygons import linear_light
-from personare.files.arrays import read_npz
+from personare.files.arrays import read_npy, read_npz
 from personare.files.matlab import read_mat
 from personare.spaces import AUDIODVP_64, BFM_64
 from personare.types import Material, Surface
@@ -91,7 +91,8 @@ def open_bfm(path, *, convention="deep3d", identity=None, texture=None):
 
     Args:
         path: bfm.npz that `personare convert bfm` made, BFM_model_front.mat of the original scripts, or a folder with
-            either, or with the original files, which are then converted on the fly (seconds).
+            either, or with the original files, which are then converted on the fly (seconds). A uv.npy or uv.npz of
+            style_avatar (v, 2 or 3) beside it gives the surface its uv.
         convention: "deep3d" for the space bfm-64, or "audiodvp" for audiodvp-64, whose fits describe the mirror image:
             its face is mirrored so that the person in the video is what one sees.
         identity: (80,) standard deviations; default the average head.
@@ -119,7 +120,8 @@ def open_bfm(path, *, convention="deep3d", identity=None, texture=None):
         flip, space = np.float32([-1, 1, 1]), AUDIODVP_64
         rest, shapes, triangles = rest * flip, shapes * flip, triangles[:, ::-1]
     v = len(rest)
-    skin = Surface(triangles=triangles, uv=np.zeros((v, 2)), color=color, occlusion=np.ones(v), materials=(SKIN,),
+    uv = _uv_beside(Path(path), v)
+    skin = Surface(triangles=triangles, uv=uv, color=color, occlusion=np.ones(v), materials=(SKIN,),
                    triangle_material=np.zeros(len(triangles)), weld=np.arange(v))
     surface, source, offset = with_cavity(skin, np.arange(v), rest)
     if len(shapes) != len(space):
@@ -127,6 +129,19 @@ def open_bfm(path, *, convention="deep3d", identity=None, texture=None):
                          remedy="convert the model again")
     return LinearFace(name="bfm", space=space, surface=surface, rest=rest[source] + offset,
                       shapes=np.take(shapes, source, 1), head_weight=np.ones(len(source)), head_pivot=np.zeros(3))
+
+
+def _uv_beside(path, v):
+    """(v, 2) float32 of a file of texture coordinates beside the model; zeros where there is none that fits."""
+    folder = path if path.is_dir() else path.parent
+    for name in ("uv.npy", "uv.npz"):
+        if (folder / name).is_file():
+            found = read_npy(folder / name) if name.endswith("npy") else next(iter(read_npz(folder / name).values()))
+            if found.ndim != 2 or len(found) != v or found.shape[1] not in (2, 3):
+                raise InputError(folder / name, expected=f"texture coordinates ({v}, 2) or ({v}, 3)",
+                                 got=str(found.shape), remedy="take style_avatar's, or move it away")
+            return checked("uv", found[:, :2], (v, 2))
+    return np.zeros((v, 2), np.float32)
 
 
 def read_bfm(path, *, bases=("identity", "albedo")):

@@ -14,6 +14,7 @@ import numpy as np
 
 from personare.errors import InputError
 from personare.portraits.crops import put
+from personare.portraits.layouts import background
 from personare.portraits.likeness import speech_of
 from personare.portraits.renderers import SceneFrame, open_renderer
 from personare.portraits.surfaces import Unwrapper, places, surface_of, window_around, window_picture
@@ -35,6 +36,7 @@ class RenderedPhoto(Portrait):
     Args:
         photo: PhotoPortrait.
         renderer: what renderers.open_renderer gives.
+        surface: FaceSurface in the layout that the renderer knows; default the face's own.
 
     Raises:
         InputError: it was trained on the textures of another face.
@@ -42,12 +44,17 @@ class RenderedPhoto(Portrait):
 
     photo: Portrait
     renderer: object
+    surface: object = None
 
     def __post_init__(self):
         layout = self.renderer.config.get("layout", "")
-        if layout in _FOREIGN:
+        if layout in _FOREIGN and self.surface is None:
             raise InputError("renderer", expected="a bundle that knows the textures of this face",
-                             got=f"one of {layout}", remedy="train one on clips of personare portrait clips")
+                             got=f"one of {layout}", remedy="name your copy of that face, --face bfm.npz, with its "
+                             "uv.npy beside it; or train a bundle on clips of personare portrait clips")
+        if layout not in _FOREIGN and self.surface is not None:
+            raise InputError("face", expected="a face whose own textures the bundle knows", got="the Basel model",
+                             remedy="leave --face out")
 
     @property
     def face(self):
@@ -94,12 +101,13 @@ class RenderedPhoto(Portrait):
         for i, picture in enumerate(self.photo.frames(motion)):
             vertices = person.vertices(motion.frames(i, i + 1), speech[i : i + 1])[0]
             uv, number, _ = places(self._surface, camera, vertices)
-            waiting.append((picture, number >= 0))
-            yield SceneFrame(uv, number < 0, window_picture(picture, matrix, camera.size[0]), weights[i])
+            outside = number < 0 if self.surface is None else background(number)
+            waiting.append((picture, ~outside))
+            yield SceneFrame(uv, outside, window_picture(picture, matrix, camera.size[0]), weights[i])
 
     @cached_property
     def _surface(self):
-        return surface_of(self.face)
+        return surface_of(self.face) if self.surface is None else self.surface
 
     @property
     def _window_px(self):
@@ -108,14 +116,15 @@ class RenderedPhoto(Portrait):
         return int(sizes[0])
 
 
-def rendered_photo(photo, folder):
+def rendered_photo(photo, folder, surface=None):
     """A PhotoPortrait with the face drawn by a bundle; see RenderedPhoto.
 
     Args:
         photo: PhotoPortrait.
         folder: of the bundle.
+        surface: FaceSurface, where the bundle knows another face's layout; see layouts.laid_on.
     """
-    return RenderedPhoto(photo, open_renderer(folder))
+    return RenderedPhoto(photo, open_renderer(folder), surface)
 
 
 def _cover(face):

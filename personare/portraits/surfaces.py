@@ -37,12 +37,26 @@ class FaceSurface:
         triangles: (f, 3) int32 into its vertices.
         corner_uv: (f, 3, 2) float32 in 0..1.
         speaks: (f,) bool, triangles around and inside the mouth.
+        carried: None, or the vertices of another mesh, which the triangles are of: (n, 3) int32 corners into those of
+            the face and (n, 3) float32 weights; see portraits.layouts.
+        around: half the window over half of what the face takes in it.
+        aside: how far the window's middle lies right of and below the face's, over half of what the face takes.
     """
 
     face: object
     triangles: np.ndarray
     corner_uv: np.ndarray
     speaks: np.ndarray
+    carried: tuple | None = None
+    around: float = _AROUND
+    aside: tuple[float, float] = (0.0, 0.0)
+
+    def placed(self, vertices):
+        """(..., n, 3) vertices that the triangles are of, of the face's (..., v, 3)."""
+        if self.carried is None:
+            return vertices
+        corners, weights = self.carried
+        return sum(vertices[..., corners[:, i], :] * weights[:, i, None] for i in range(3))
 
 
 def surface_of(face):
@@ -97,21 +111,22 @@ def window_of(surface, camera, motion, size):
     """
     corners = [_corners(surface, camera, surface.face.mesh(motion.frames(start, min(start + 64, len(motion)))).vertices)
                for start in range(0, len(motion), 64)]
-    return _window(np.min(corners, axis=0)[0], np.max(corners, axis=0)[1], camera, size)
+    return _window(surface, np.min(corners, axis=0)[0], np.max(corners, axis=0)[1], camera, size)
 
 
 def window_around(surface, camera, vertices, size):
     """The same of (t, v, 3) vertices."""
-    return _window(*_corners(surface, camera, vertices), camera, size)
+    return _window(surface, *_corners(surface, camera, vertices), camera, size)
 
 
 def _corners(surface, camera, vertices):
-    points = camera.project(vertices[:, np.unique(surface.triangles)])[..., :2]
+    points = camera.project(surface.placed(vertices)[:, np.unique(surface.triangles)])[..., :2]
     return np.stack([points.min(axis=(0, 1)), points.max(axis=(0, 1))])
 
 
-def _window(low, high, camera, size):
-    middle, half = (low + high) / 2, _AROUND * (high - low).max() / 2
+def _window(surface, low, high, camera, size):
+    taken = (high - low).max() / 2
+    middle, half = (low + high) / 2 + taken * np.array(surface.aside), surface.around * taken
     matrix = np.array([[half, 0, middle[0]], [0, half, middle[1]]])
     scale = size / (2 * half)
     x, y = (np.asarray(camera.center_px) - middle + half) * scale
@@ -132,7 +147,7 @@ def places(surface, camera, vertices):
     """
     w, h = camera.size
     number, uv, near = np.empty((h, w), np.int32), np.empty((h, w, 2), np.float32), np.empty((h, w))
-    points = np.ascontiguousarray(camera.project(vertices))
+    points = np.ascontiguousarray(camera.project(surface.placed(vertices)))
     kernel()(points, surface.triangles, surface.corner_uv, np.zeros(len(surface.triangles), bool), number, uv, near)
     return uv, number, near
 
@@ -168,7 +183,7 @@ class Unwrapper:
             camera: Camera of it.
             vertices: (v, 3) float32 of the face's mesh.
         """
-        corners = vertices[self._corners].astype(np.float64)
+        corners = self.surface.placed(vertices)[self._corners].astype(np.float64)
         points = (corners * self._shares[:, :, None]).sum(axis=1)
         pixels = camera.project(points)
         x, y, depth = pixels.T

@@ -165,3 +165,9 @@ def face_landmarks(face, *, model=None, size=512):
     points = (face.neutral()[face.surface.triangles[triangle]] * weights[:, :, None]).sum(axis=1, dtype=np.float64)
     points[triangle < 0] = np.nan
     return points
+
+
+def common(here, there):
+    """The steady landmarks that both of two faces have, (n, 3) each; here and there as of face_landmarks."""
+    both = STEADY[np.isfinite(here[STEADY]).all(axis=1) & np.isfinite(there[STEADY]).all(axis=1)]
+    return here[both], there[both]

@@ -3,10 +3,12 @@
 from functools import lru_cache
 
 import numpy as np
+import sona_photo
 
-from personare.faces.bfm import EXPRESSION, BfmModel
+from personare.faces.bfm import EXPRESSION, BfmModel, open_bfm, save_bfm
 from personare.faces.polygons import linear_light
 from personare.faces.sona import open_sona
+from personare.portraits.layouts import laid_on
 from personare.tracking.landmarks import COUNT
 
 _JAW = ("jawOpen", "jawForward", "jawLeft", "jawRight")
@@ -15,17 +17,17 @@ _EYES = tuple(f"eyeLook{way}{side}" for way in ("Up", "Down", "In", "Out") for s
 _SPREAD = 0.25
 
 
-# Skin and eyeballs before these planes, metres.
-_WHOLE, _FRONT = -1.0, -0.02
+# Skin and eyeballs before and above these planes, metres; the Basel model ends below the chin.
+_WHOLE, _FRONT = (-1.0, -1.0), (-0.02, -0.10)
 
 
 @lru_cache(maxsize=2)
-def _cut(behind_m):
-    """Skin and eyeballs before a plane: which vertices of the built-in head, triangles, colours, shapes by name."""
+def _cut(planes):
+    """One of these cuts: which vertices of the built-in head, triangles, colours, shapes by name."""
     sona = open_sona()
     names = [material.name for material in sona.surface.materials]
     kept = np.isin(sona.surface.triangle_material, [names.index("skin"), names.index("eye")])
-    kept &= (sona.rest[sona.surface.triangles][..., 2] > behind_m).all(1)
+    kept &= (sona.rest[sona.surface.triangles][..., [2, 1]] > planes).all((1, 2))
     welded = sona.surface.weld[sona.surface.triangles[kept]]
     used, triangles = np.unique(welded, return_inverse=True)
     shapes = {name: sona.shapes[k][used] for k, name in enumerate(sona.space.columns)}
@@ -93,3 +95,20 @@ def bfm_model():
     still = np.zeros((80, v, 3))
     return BfmModel(mean=vertices, identity=still, expression=_modes(list(shapes.values()), EXPRESSION),
                     albedo_mean=albedo, albedo=still, triangles=triangles, incident=about, landmarks=np.arange(68))
+
+
+def write_bfm(folder):
+    """Write bfm_model to bfm.npz, and beside it texture coordinates as flat and in three columns as style_avatar's."""
+    model = bfm_model()
+    low, high = model.mean.min(0), model.mean.max(0)
+    uv = 0.05 + 0.9 * (model.mean - low) / (high - low).max()
+    np.savez(folder / "uv.npz", uv=np.float32(uv * [0.764, 1, 0] + [0, 0, 0.5]))
+    return save_bfm(model, folder / "bfm.npz")
+
+
+def laid_bfm(folder):
+    """(layout, FaceSurface) of write_bfm's face on the built-in head; the landmarks of the head serve on both."""
+    layout, face = open_bfm(write_bfm(folder)), open_sona()
+    corners, weights, _ = sona_photo.anchors()
+    there = (face.rest[corners] * weights[:, :, None]).sum(1)[:468:2].astype(np.float64)
+    return layout, laid_on(face, layout, (there - bfm_model().middle, there))

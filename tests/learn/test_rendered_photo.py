@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sona_photo as sona
+from foreign_layouts import laid_bfm
 
 torch = pytest.importorskip("torch", reason="needs the extra personare[learn]")
 pytest.importorskip("onnx", reason="needs the extra personare[learn]")
@@ -10,6 +11,7 @@ pytest.importorskip("onnx", reason="needs the extra personare[learn]")
 from personare.errors import InputError  # noqa: E402
 from personare.learn.portrait_data import PortraitClip, write_portrait_clip  # noqa: E402
 from personare.learn.portrait_training import PortraitTraining, learn_portrait  # noqa: E402
+from personare.portraits.layouts import background  # noqa: E402
 from personare.portraits.rendered import RenderedPhoto, rendered_photo  # noqa: E402
 from personare.portraits.renderers import open_renderer  # noqa: E402
 from personare.portraits.surfaces import (  # noqa: E402
@@ -95,5 +97,23 @@ def test_bundles_that_cannot_draw_this_face_are_refused(photo, bundles):
         rendered_photo(photo, bundles / "blender")
     renderer = open_renderer(bundles / "any")
     renderer.config["layout"] = "bfm"
-    with pytest.raises(InputError, match="textures of this face, got one of bfm"):
+    with pytest.raises(InputError, match=r"textures of this face, got one of bfm.*--face bfm\.npz"):
         RenderedPhoto(photo, renderer)
+
+
+def test_bundles_on_the_basel_model_draw_a_photo(photo, bundles, tmp_path):
+    pytest.importorskip("scipy", reason="needs the extra faces")
+    _, surface = laid_bfm(tmp_path)
+    with pytest.raises(InputError, match="a face whose own textures the bundle knows, got the Basel model"):
+        rendered_photo(photo, bundles / "any", surface)
+    renderer = open_renderer(bundles / "any")
+    renderer.config["layout"] = "bfm"
+    person = RenderedPhoto(photo, renderer, surface)
+    assert person.texture.std() > 10
+    motion = sona.motion_of(photo.face, {"jawOpen": 0.4})
+    (plain,), (drawn,) = photo.frames(motion), person.frames(motion)
+    vertices = photo.likeness.vertices(motion, np.ones(1))[0]
+    _, number, _ = places(surface, photo.likeness.camera, vertices)
+    changed = (drawn != plain).any(axis=2)
+    assert changed[number >= 0].mean() > 0.5
+    assert (changed & background(number)).sum() < 0.05 * changed.sum()
