@@ -75,3 +75,14 @@ def test_settings_out_of_range_are_refused():
     with pytest.raises(InputError, match="formula"):
         StylistRecipeOptions(formula="median")
     assert StylistRecipe(StylistRecipeOptions(front_end="phones")).front_end().width == 43
+
+
+def test_it_hears_through_front_ends_of_any_rate_and_files_of_your_own(data, tmp_path):
+    heard = StylistRecipe(StylistRecipeOptions(front_end="phones+mfcc")).front_end()
+    names = [part["name"] for part in heard.options["parts"]]
+    assert (names, heard.rate_hz, heard.options["rate_hz"]) == (["phones", "mfcc", "energy"], 60.0, 60.0)
+    with pytest.raises(InputError, match=r"front end mel.*path"):
+        StylistRecipe(StylistRecipeOptions(front_end="mel:folder"))
+    found = learn("stylist", data, tmp_path / "b", options=SMALL | {"front_end": "mel+mfcc"},
+                  training=TrainingOptions(rounds=1, steps=2, batch_size=4))
+    assert max(found.proof.values()) <= 1e-5

@@ -43,7 +43,7 @@ class StylistRecipeOptions:
     Args:
         exact: the network of the paper and its way to learn.
         front_end: names of what it hears beside energy, joined by +: "mouth+phones", "deepspeech" (as the original),
-            "mel", ...; all of one rate.
+            "mel", "wav2vec2:FOLDER", ...; rows at other rates than the first one's are interpolated.
         fps: frames a second.
         formula: of the style code: "means" or "published".
         head: whether the head is learned too, where the clips have poses.
@@ -106,12 +106,14 @@ class StylistRecipe(Recipe):
 
     def _opened(self):
         parts = []
-        for name in self.options.front_end.split("+"):
-            given = {"probabilities": True} if name == "deepspeech" else {}
+        for text in self.options.front_end.split("+"):
+            name, _, path = text.partition(":")
+            given = ({"probabilities": True} if name == "deepspeech" else {}) | ({"path": path} if path else {})
             parts.append({"name": name, "options": given, "scale": "root" if name == "phones" else "linear"})
-        rate_hz = open_front_end(parts[0]["name"], **parts[0]["options"]).rate_hz
+        rates = [open_front_end(part["name"], **part["options"]).rate_hz for part in parts]
         late = {"late": True} if self.options.exact else {}
-        return open_front_end("joint", parts=[*parts, {"name": "energy", "options": {"rate_hz": rate_hz, **late}}])
+        parts.append({"name": "energy", "options": {"rate_hz": rates[0], **late}})
+        return open_front_end("joint", parts=parts, rate_hz=rates[0] if len(set(rates)) > 1 else None)
 
     def network(self, corpus):
         """The network, and what it needs to know of each clip."""
