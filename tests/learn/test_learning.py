@@ -83,6 +83,17 @@ def test_the_report_says_what_it_has_to_beat(method, learned):
     assert found.bundle.card.sources == [{"name": "a generator", "licence": "CC0", "use": "training"}]
 
 
+def test_karras_hears_phones_mouth_and_bands_as_asked():
+    from personare.learn.recipes import options_of, recipe_class
+
+    def parts(**options):
+        kind = recipe_class("karras")
+        return [part["name"] for part in kind(options_of(kind.options_type, options)).front_end().options["parts"]]
+
+    assert parts() == ["phones", "mouth", "mel"]
+    assert parts(mouth=False, bands=0) == ["phones"]
+
+
 @pytest.mark.parametrize("method", ["karras", "karras-paper"])
 def test_a_run_that_was_stopped_ends_where_it_would_have(method, data, learned, tmp_path):
     class Stopped(BaseException):

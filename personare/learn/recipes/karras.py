@@ -1,7 +1,8 @@
 """How the network of Karras et al. learns as a convolution over time: personare's own variant, and the default.
 
-What differs from the paper is said in learn/nets/karras_time.py. Sound is heard as phones and as log-mel energies, so
-that little data has to teach little about sound; takes are stretched in time, and styles left out at random.
+What differs from the paper is said in learn/nets/karras_time.py. Sound is heard as phones, as curves of the
+built-in model and as log-mel energies, so that little data has to teach little about sound; takes are stretched in
+time, and styles left out at random.
 """
 
 from dataclasses import dataclass
@@ -42,8 +43,9 @@ class KarrasOptions:
         velocity: weight of the paper's motion loss on adjacent frames beside the position loss.
         bands: log-mel energies heard beside the phones; 0 for phones alone.
         phones: whether phones are heard; bands must not be 0 where they are not.
-        front_end: what is heard instead of both, see recipes.hearing; "" for them. Rows at other rates than 60 a second
-            are interpolated.
+        mouth: whether the built-in model's curves are heard.
+        front_end: what is heard instead of these, see recipes.hearing; "" for them. Rows at other rates than 60 a
+            second are interpolated.
     """
 
     width: int = 128
@@ -59,6 +61,7 @@ class KarrasOptions:
     velocity: float = 0.5
     bands: int = 64
     phones: bool = True
+    mouth: bool = True
     front_end: str = ""
 
     def __post_init__(self):
@@ -95,11 +98,13 @@ class KarrasRecipe(Recipe):
         self.frames = int(np.ceil((2 * self._learned - 1 + 2 * CONTEXT_ROWS) * options.stretch / 2)) - CONTEXT_ROWS + 2
 
     def front_end(self):
-        """Phones, as square roots, and log-mel energies, or what the options name; 60 rows a second."""
+        """Phones, as square roots, mouth and log-mel energies, or what the options name; 60 rows a second."""
         if self.options.front_end:
             heard = heard_through(self.options.front_end)
             return open_front_end("joint", parts=[{"name": heard.name, "options": heard.options}], rate_hz=ROWS_HZ)
         parts = [{"name": "phones", "scale": "root"}] if self.options.phones else []
+        if self.options.mouth:
+            parts.append({"name": "mouth"})
         if self.options.bands:
             parts.append({"name": "mel", "options": {"band_count": self.options.bands, "rate_hz": ROWS_HZ}})
         return open_front_end("joint", parts=parts)
