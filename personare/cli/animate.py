@@ -81,8 +81,9 @@ def animate(
         raise InputError("--photo", expected="a photo or a portrait", got="both", remedy="leave one out")
     if renderer is not None and photo is None:
         raise InputError("--renderer", expected="a photo to draw", got="none", remedy="add --photo me.jpg")
-    style = style_of(style, face)
-    strengths = strengths_of(lips, upper_face, smoothing, face if portrait is None else None)
+    # What lends a renderer its textures does not move; a photo's face has columns with names.
+    style = style_of(style, face if renderer is None else "sona")
+    strengths = strengths_of(lips, upper_face, smoothing, face if portrait is None and photo is None else None)
     person = None if portrait is None else open_portrait(portrait)
     shown = None if photo is None else _on_photo(photo, face, renderer, report)
     for sound, paths in zip(sounds, targets, strict=True):
