@@ -34,7 +34,7 @@ _OPEN = 0.30
 _WIDE = 0.3
 _LIPS_FADE, _CHIN_SHARE = (-0.50, -0.30), (0.0, 0.05)
 # What lies so far behind the front teeth is lit in full; light falls off over so many metres, to such a share.
-_DEPTH, _TEETH_DEPTH = (0.012, 0.020, 0.55), (0.006, 0.013, 0.30)
+_DEPTH, _LOWER_DEPTH = (0.012, 0.020, 0.55), (0.004, 0.010, 0.22)
 # Skin of the lids lies in folds: what is behind by this, or turned from the viewer by this cosine, is not what is seen.
 _FOLD_M, _FOLD_FACING = 0.0015, 0.15
 # Where lips open, what is so close to their edge, in widths of the mouth, may show what is between them.
@@ -210,11 +210,11 @@ def _inside(surface, kind):
 
 
 def _deep(face, kind):
-    """(v,) how much light reaches a depth behind the front teeth; teeth farther back stand between cheek and tongue."""
-    front = face.rest[_inside(face.surface, kind), 2].max()
-    behind, teeth = front - face.rest[:, 2], np.zeros(len(face.rest), bool)
-    teeth[face.surface.triangles[named(face.surface, "teeth") | named(face.surface, "gums")]] = True
-    lit, reach, dark = np.where(teeth[:, None], _TEETH_DEPTH, _DEPTH).T
+    """(v,) how much light reaches a depth behind the front teeth; lower teeth stand between lip and tongue."""
+    behind, lower = face.rest[_inside(face.surface, kind), 2].max() - face.rest[:, 2], np.zeros(len(face.rest), bool)
+    lower[face.surface.triangles[named(face.surface, "teeth") | named(face.surface, "gums")]] = True
+    lower &= ~upper_teeth(face)
+    lit, reach, dark = np.where(lower[:, None], _LOWER_DEPTH, _DEPTH).T
     return dark + (1 - dark) * np.exp(-np.maximum(behind - lit, 0) / reach)
 
 

@@ -162,9 +162,9 @@ def _pale(part, inside, picture, lips):
     pale = inside & (darkest > _parted(levels)) & ((brightest - darkest) < _PALE * colourful * brightest)
     if pale.sum() < _FEWEST / 2 or np.median(darkest[pale]) < _BRIGHT * usual.min():
         return None
-    # Teeth farther back stand in the shade.
-    return pale | (inside & (darkest > _SHADED * np.median(darkest[pale]))
-                   & ((brightest - darkest) < _PALE * colourful * brightest))
+    # Teeth farther back stand in the shade, and are yellower, but never as red as lips.
+    red, lips_red = part[..., 0] - part[..., 1], (usual[0] - usual[1]) / max(usual[0], 1.0)
+    return pale | (inside & (darkest > _SHADED * np.median(darkest[pale])) & (red < _PALE * lips_red * part[..., 0]))
 
 
 def _parted(levels):
