@@ -7,8 +7,7 @@ second.
 `as it is` is the model without any of it: jawOpen against their jaw, its lip gap against theirs. `adapted` maps the
 model's curves, the level of the sound and its phones to their channels (personare.motion.adapt), fitted on the other
 clips. The lip gap is that of an average head, their channels read as ARKit shapes (personare.motion.poses). Bars: jaw
-.80, lip gap .84, where a network of Karras et al. trained on the other clips reaches .755 and .80. `mean` weighs clips
-equally.
+.80, lip gap .84. `mean` weighs clips equally.
 """
 
 import argparse

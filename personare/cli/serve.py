@@ -10,6 +10,7 @@ import typer
 
 from personare.cli.apps import StoppedError, app
 from personare.cli.options import FaceName, JsonProgress, Model, Quiet, share_of
+from personare.errors import PersonareError
 from personare.progress import Mode, Report
 
 # Models and faces that were asked for by name and are kept open.
@@ -48,7 +49,7 @@ def serve(
 
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     host = Host(model, limits=Limits(sessions=sessions, sound_s=longest, idle_s=idle), threads=threads,
-                share=share_of(open_face(face)))
+                share=known_share(open_face(face), report.warning))
     where = {"bind": bind, "token": token, **({} if port is None else {"port": port})}
     limits = JobLimits(body_bytes=round(largest * 1e6), sound_s=longest, wall_s=time, idle_s=idle, jobs=jobs)
     try:
@@ -58,6 +59,15 @@ def serve(
         report.say("stopped")
     finally:
         host.close()
+
+
+def known_share(face, warn):
+    """What of a Face's codes is upper face; None, and a word on it, where that cannot be told: the rest is served."""
+    try:
+        return share_of(face)
+    except PersonareError as error:
+        warn(f"no strengths of lips and upper face: {error}")
+        return None
 
 
 async def _serve_a2f(host, report, where):
@@ -102,14 +112,16 @@ def maker(host, *, face="sona"):
     from personare.motion.performance import open_method
 
     opened_method, opened_face = lru_cache(_KEPT)(open_method), lru_cache(_KEPT)(api.open_face)
-    known_share = lru_cache(_KEPT)(share_of)
+    kept_share = lru_cache(_KEPT)(lambda shown: known_share(shown, warnings.warn))
 
     def make(sound, result, order, stage):
         method = host.method if order.model is None else opened_method(order.model)
         shown = opened_face(face if order.face is None else order.face)
         audio = api.open_stream(sound)
         options = order.manner.options()
-        options["strengths"] = replace(options["strengths"], share=known_share(shown))
+        strengths = options["strengths"]
+        if (strengths.lips, strengths.upper) != (1, 1):
+            options["strengths"] = replace(strengths, share=kept_share(shown))
         motion = api.animate(audio, model=method, **options, progress=stage("listen"))
         api.save(motion, result, audio=audio, face=shown, format=order.format, size=order.pixels,
                  progress=stage(f"write {order.format}"))

@@ -96,8 +96,8 @@ class Variables:
         try:
             return action()
         except OSError as error:
-            raise InputError(self.path, expected="weights of TensorFlow", got=error.strerror or str(error),
-                             remedy="check the path") from error
+            got = f"{Path(error.filename).name}: {error.strerror}" if error.filename else str(error)
+            raise InputError(self.path, expected="weights of TensorFlow", got=got, remedy="check the path") from error
         except (ValueError, struct.error, OverflowError, MemoryError, IndexError) as error:
             if isinstance(error, InputError):
                 raise

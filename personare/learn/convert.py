@@ -98,6 +98,8 @@ def convert_checkpoint(path, folder):
     Raises:
         InputError: missing, damaged, or of another network.
     """
+    if Path(path).name == SAVED_MODEL:
+        path = Path(path).parent
     if (Path(path) / SAVED_MODEL).is_file():
         from personare.learn.convert_facegood import convert_graph
 

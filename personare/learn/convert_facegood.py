@@ -79,7 +79,8 @@ def facegood_of(path):
 
 def _set_constant(path, variables, network):
     """The emotion that a SavedModel's graph has as a constant."""
-    found = [name for name, shape in variables.shapes.items() if shape == _CONSTANT and not name.endswith(_KEY[-14:])]
+    value = _KEY.rpartition("/")[2]
+    found = [name for name, shape in variables.shapes.items() if shape == _CONSTANT and not name.endswith(value)]
     if len(found) != 1:
         raise InputError(path, expected=f"one constant of shape {_CONSTANT} in saved_model.pb, the emotion",
                          got=f"{len(found)}", remedy="give FACEGOOD's folder best_model/Audio2Face")

@@ -29,6 +29,7 @@ class PreparedClip:
         held_out: whether it is kept for judging.
         sound: path of its sound; None where it holds rows alone.
         head_pose: (t, 4, 4) float32 as in Motion; None where the clip has none.
+        stored: whether its rows came with it, and were not made of its sound.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PreparedClip:
     held_out: bool
     sound: Path | None
     head_pose: np.ndarray | None = None
+    stored: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,8 @@ def prepared(dataset, front_end, *, fps, columns=(), held_out=(), cache=None, pr
         clips.append(PreparedClip(clip.name, rows, np.ascontiguousarray(motion.values[:count, index]),
                                   dataset.speakers.index(clip.speaker), dataset.emotions.index(clip.emotion),
                                   clip.meta.held_out or clip.name in held_out, clip.sound,
-                                  None if motion.head_pose is None else motion.head_pose[:count]))
+                                  None if motion.head_pose is None else motion.head_pose[:count],
+                                  _comes_with(clip, front_end)))
         if progress:
             progress(done + 1, len(dataset.clips))
     learned = [clip for clip in clips if not clip.held_out] or clips
@@ -174,15 +177,22 @@ def _cache_folder(folder):
     return None
 
 
+def _comes_with(clip, front_end):
+    return clip.rows is not None and clip.rows.fits(front_end)
+
+
 def _kept_rows(clip, front_end, cache):
     """(r, c) float32 rows of a clip: its own, read from the cache, or made and kept there."""
-    if clip.rows is not None and clip.rows.fits(front_end):
+    if _comes_with(clip, front_end):
         return clip.rows.values
     if clip.sound is None:
         wanted, got = (f"rows of {one.name}, {width} wide at {one.rate_hz:g} Hz" for one, width in (
             (front_end, front_end.width), (clip.rows, clip.rows.values.shape[1])))
+        name = clip.rows.name
+        asked = name in (front_end.name, *(part["name"] for part in front_end.options.get("parts", ())))
         raise InputError(clip.features, expected=f"sound beside it, or {wanted}", got=f"no sound, and {got}",
-                         remedy=f"add --option front_end={clip.rows.name} where the method has it, or put sound there")
+                         remedy=(f"hear {name} as it is stored, at its rate and with nothing beside it" if asked else
+                                 f"add --option front_end={name} where the method has it") + ", or put sound there")
     if cache is None:
         return features_of(front_end, clip.audio()).values
     told = json.dumps([FEATURES_VERSION, front_end.name, front_end.options, sha256(clip.sound)], sort_keys=True)

@@ -35,7 +35,7 @@ def prove(folder, recipe, network, corpus):
         AssetError: one of them is above 1e-5, so the bundle would not say what was learned.
     """
     clip = min(corpus.held_out or corpus.clips, key=lambda clip: len(clip.values))
-    if clip.sound is None:
+    if clip.stored:
         seconds = len(clip.rows) / corpus.front_end.rate_hz
         with tempfile.TemporaryDirectory() as place:
             audio = Audio(np.zeros(int(seconds * corpus.front_end.sample_rate_hz), np.float32),

@@ -75,6 +75,10 @@ def test_a_saved_model_has_its_variables_and_constants(tmp_path, arrays):
         graph.write_bytes(damaged)
         with pytest.raises(InputError, match="model: expected a frozen graph or a checkpoint"):
             Variables(tmp_path / "model")
+    graph.write_bytes(whole)
+    (tmp_path / "model" / "variables" / "variables.data-00000-of-00001").unlink()
+    with pytest.raises(InputError, match=r"model: .*got variables\.data-00000-of-00001: No such file"):
+        Variables(tmp_path / "model")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -169,8 +169,9 @@ def test_other_shapes_and_numbers_that_are_cut_off_are_refused(tmp_path):
     from personare.learn.convert import convert_checkpoint
 
     path = saved_model(tmp_path, Karras(KarrasConfig(38, variant="tf2")).eval())
-    with pytest.raises(InputError, match=r"variables/32.*shape \(37, 150\)"):
-        convert_checkpoint(path, tmp_path / "no")
+    for named in (path, path / "saved_model.pb"):
+        with pytest.raises(InputError, match=r"variables/32.*shape \(37, 150\)"):
+            convert_checkpoint(named, tmp_path / "no")
     data = path / "variables" / "variables.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:-4])
     with pytest.raises(InputError, match="ends outside the data"):

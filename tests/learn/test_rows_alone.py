@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from personare.audio.stored import StoredRows
 from personare.cli import app
 from personare.errors import AssetError, InputError
 from personare.export import nvp
@@ -127,6 +128,29 @@ def test_methods_learn_from_letters_alone(data, tmp_path, home, method, options)
         open_method(found.bundle.folder).session()
 
 
+def heard_too(folder, rng, name, rows_hz, options, width):
+    """Clips with sound, and rows beside it that the front end of that name would not give."""
+    for clip in ("anna", "bert"):
+        rows = StoredRows(name, rng.standard_normal((round(4 * rows_hz), width)), rows_hz, options)
+        motion = Motion(0.02 * rng.standard_normal((100, 76)), 25.0, NVP_76)
+        write_clip(folder, clip, motion=motion, rows=rows,
+                   audio=Audio((0.1 * rng.standard_normal(64000)).astype(np.float32), 16000))
+
+
+@pytest.mark.parametrize(("word", "kind"), [
+    ("deepspeech", (25.0, {"rate_hz": 25.0}, 29)), ("mel", (60.0, {"band_count": 64}, 64))])
+def test_rows_beside_sound_are_what_a_bundle_is_proved_on(tmp_path, home, rng, word, kind):
+    pytest.importorskip("torch")
+    pytest.importorskip("lightning")
+    from personare.learn.learning import learn
+
+    heard_too(tmp_path / "data", rng, word, *kind)
+    found = learn("dvp-ridge", tmp_path / "data", tmp_path / "out", held_out=["bert"],
+                  options={"front_end": word, "fps": 25.0})
+    assert max(found.proof.values()) <= 1e-5
+    assert found.bundle.card.config["front_end"] == word
+
+
 def test_what_needs_sound_says_so(data, tmp_path, home):
     pytest.importorskip("torch")
     pytest.importorskip("lightning")
@@ -134,6 +158,11 @@ def test_what_needs_sound_says_so(data, tmp_path, home):
 
     with pytest.raises(InputError, match=r"anna.features\.npz.*sound beside it, or rows of mel.*rows of deepspeech"):
         learn("puppetry", data, tmp_path / "out", options={"front_end": "mel"})
+    for clip in open_dataset(data).clips:
+        write_clip(tmp_path / "mel", clip.name, motion=clip.motion, rows=StoredRows("mel", clip.rows.values, 25.0))
+    # What was asked for already is not the remedy.
+    with pytest.raises(InputError, match=r"rows of joint.*got no sound, and rows of mel.*hear mel as it is stored"):
+        learn("karras", tmp_path / "mel", tmp_path / "out", options={"front_end": "mel"})
     clip = open_dataset(data).clips[0]
     write_clip(tmp_path / "heard", "one", motion=clip.motion, audio=Audio(np.zeros(16000 * SECONDS, np.float32), 16000))
     with pytest.raises(AssetError, match="models/deepspeech"):

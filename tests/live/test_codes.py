@@ -1,6 +1,7 @@
 """Models whose columns are codes have strengths of lips and upper face live, too: the face says which is which."""
 
 import asyncio
+from dataclasses import make_dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from personare import STILL, Strengths, animate
 from personare.cli import app
 from personare.cli.options import strengths_of
-from personare.errors import InputError
+from personare.cli.serve import known_share, maker
+from personare.errors import AssetError, InputError
 from personare.export.wav import write_wav
-from personare.live.orders import manner_of
+from personare.live.orders import manner_of, order_of
 from personare.live.voices import Host
 from personare.motion.performance import Performance, joined
 from personare.spaces import NVP_76
@@ -100,3 +102,32 @@ def test_the_command_asks_the_face(share, monkeypatch, tmp_path):
         values = file["values"]
     ratio = values[:, 60] / values[:, 0]
     np.testing.assert_allclose(ratio, 3.0, rtol=1e-5)
+
+
+def test_a_face_that_cannot_tell_is_served_without_strengths(share, monkeypatch, tmp_path):
+    asked, said, spoken = [], [], []
+
+    def away(face):
+        asked.append(face)
+        raise AssetError("no model of landmarks")
+
+    monkeypatch.setattr("personare.transfer.upper_share", away)
+    face = SimpleNamespace(space=NVP_76)
+    assert known_share(face, said.append) is None
+    assert "no model of landmarks" in said.pop()
+    face = make_dataclass("Head", ["space"], eq=False)(NVP_76)
+    monkeypatch.setattr("personare.api.open_face", lambda name: face)
+    monkeypatch.setattr("personare.api.open_stream", lambda sound: sound)
+    monkeypatch.setattr("personare.api.animate", lambda sound, **options: spoken.append(options["strengths"]))
+    monkeypatch.setattr("personare.api.save", lambda *words, **options: None)
+
+    def job(**words):
+        maker(SimpleNamespace(method=Codes()), face="mine")("sound", "result", order_of(words), lambda name: None)
+        return spoken[-1]
+
+    assert job(smoothing="40").smoothing_ms == 40
+    assert len(asked) == 1
+    with pytest.warns(UserWarning, match="no model of landmarks"):
+        assert job(lips="1.5").share is None
+    monkeypatch.setattr("personare.transfer.upper_share", lambda face: share)
+    assert job(lips="1.5").share is share
