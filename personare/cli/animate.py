@@ -77,10 +77,7 @@ def animate(
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0
-    if photo is not None and portrait is not None:
-        raise InputError("--photo", expected="a photo or a portrait", got="both", remedy="leave one out")
-    if renderer is not None and photo is None:
-        raise InputError("--renderer", expected="a photo to draw", got="none", remedy="add --photo me.jpg")
+    _fit_each_other(photo, portrait, renderer, {"--emotion": emotion, "--style": style})
     # What lends a renderer its textures does not move; a photo's face has columns with names.
     style = style_of(style, face if renderer is None else "sona")
     strengths = strengths_of(lips, upper_face, smoothing, face if portrait is None and photo is None else None)
@@ -100,6 +97,18 @@ def animate(
     report.close(len(sounds), failed)
     if failed:
         raise typer.Exit(1)
+
+
+def _fit_each_other(photo, portrait, renderer, feelings):
+    """Refuse options that contradict each other; feelings are those by their names that a portrait does not know."""
+    if photo is not None and portrait is not None:
+        raise InputError("--photo", expected="a photo or a portrait", got="both", remedy="leave one out")
+    if renderer is not None and photo is None:
+        raise InputError("--renderer", expected="a photo to draw", got="none", remedy="add --photo me.jpg")
+    for name, given in feelings.items():
+        if portrait is not None and given is not None:
+            raise InputError(name, expected="none with a portrait, who speaks as in the footage", got=repr(given),
+                             remedy="leave it out")
 
 
 def _on_photo(photo, face, renderer, report):

@@ -22,7 +22,7 @@ from personare.portraits.reel import ReelWriter
 from personare.portraits.region import column_moves, find_region, lip_gaps, windows
 from personare.spaces import Space
 from personare.store import CARD, read_bundle
-from personare.types import Motion
+from personare.types import Audio, Motion
 
 # Shots below this teach neither a voice nor a mouth.
 LEAST_S = 5.0
@@ -32,6 +32,8 @@ CODE = 12
 # Directions of the expression that move less than this share of the first one count less, so that noise stays small.
 _FLOOR = 0.1
 CONDITIONS, SOUNDS = ("expression", "sound"), 12
+# Sound whose peak stays below this is silence: -60 dB.
+_SILENT = 1e-3
 SIZES = (64, 96, 128, 160, 192, 224, 256)
 _LARGEST_AUTOMATIC = 192
 
@@ -118,11 +120,19 @@ def longest_shot(track):
 
 
 def prepare(track, options):
-    """Material of a track's longest shot."""
+    """Material of a track's longest shot.
+
+    Raises:
+        InputError: no face, or no shot of five seconds or more before options.until_s.
+    """
     start, stop = longest_shot(track)
     stop = min(stop, start + round(MOST_S * track.motion.fps))
     if options.until_s is not None:
-        stop = max(start, min(stop, round(options.until_s * track.motion.fps)))
+        stop = min(stop, round(options.until_s * track.motion.fps))
+        if stop - start < LEAST_S * track.motion.fps:
+            begin_s = start / track.motion.fps
+            raise InputError("until", expected=f"{begin_s + LEAST_S:.1f} s or more, as the longest take begins at "
+                             f"{begin_s:.1f} s", got=f"{options.until_s:g} s", remedy="leave it out, or take more")
     light = None if track.light is None else track.light[start:stop]
     motion = track.motion.frames(start, stop)
     pose = np.tile(np.eye(4, dtype=np.float32), (len(motion), 1, 1)) if motion.head_pose is None else motion.head_pose
@@ -203,26 +213,28 @@ def learn_portrait(track, pictures, out, *, audio=None, options=None, progress=N
         dict: seconds of each step, frames, window, share of the expression's variance that the voice explains.
 
     Raises:
-        InputError: no face, or no shot of five seconds or more. OutputError: the folder cannot be written.
+        InputError: no face, no shot of five seconds or more, or silence for sound. OutputError: the folder cannot be
+            written.
     """
     options = options or PortraitOptions()
     stage = progress or (lambda title: None)
     out = Path(out)
     _free(out)
+    sounds = _sounds(options, audio)
     start, material = prepare(track, options)
     clock = _Clock()
     with _written(out) as folder:
         shot = material.track
-        voice, explained = _voice(material, audio, SOUNDS if options.condition == "sound" else 0)
-        sound = voice.sounds(heard(audio), shot.times_s) if options.condition == "sound" else None
+        told = None if audio is None else heard(audio)
+        voice, explained = _voice(material, told, sounds)
+        sound = voice.sounds(told, shot.times_s) if sounds else None
         clock.lap("listen")
         with ReelWriter(folder / REEL, track.camera.size, track.motion.fps) as reel:
             learned = read_windows(_from(pictures, start), material, sound=sound, reel=reel, progress=stage("read"))
         clock.lap("read")
         painter, curve = train_painter(learned, options.painting, progress=stage("paint"), stopped=stopped)
         clock.lap("paint")
-        _write(folder, out.stem, material, painter, voice, audio is not None, clock.seconds,
-               0 if sound is None else sound.shape[1])
+        _write(folder, out.stem, material, painter, voice, audio is not None, clock.seconds, sounds)
     return {"frames": len(shot), "window": material.size, "explained": explained, "loss": curve[-1] if curve else 0.0,
             **{f"{name}_s": seconds for name, seconds in clock.seconds.items()}}
 
@@ -249,12 +261,14 @@ def learn_from_footage(path, out, *, audio=None, face=None, model=None, options=
     from personare.tracking.video import read_pictures, video_info
 
     _free(Path(out))
-    notes = ()
+    notes, lacks = (), "no sound"
+    if audio is None and video_info(path).has_sound:
+        audio = open_stream(path)
+    if audio is not None and _silent(audio):
+        audio, lacks = None, "silence for sound"
     if audio is None:
-        if video_info(path).has_sound:
-            audio = open_stream(path)
-        else:
-            notes = (f"{Path(path).name} has no sound; the built-in model's curves are brought to the person's range",)
+        notes = (f"{Path(path).name} has {lacks}; the built-in model's curves are brought to the person's range",)
+    _sounds(options or PortraitOptions(), audio)
     stage = progress or (lambda title: None)
     followed = track(path, face=face, model=model, progress=stage("track"))
     notes += _left_out(followed)
@@ -275,14 +289,27 @@ def _left_out(track):
             "with the face in view, two minutes at most",)
 
 
-def _voice(material, audio, sounds):
-    """(Voice or Adapter, share of the variance of left-out footage that it explains)."""
+def _silent(audio):
+    """Whether there is nothing to be heard in an Audio or AudioStream."""
+    stream = audio.stream() if isinstance(audio, Audio) else audio
+    return all(np.abs(chunk).max(initial=0) < _SILENT for chunk in stream.chunks())
+
+
+def _sounds(options, audio):
+    """How many numbers on what is heard the painter is told."""
+    if options.condition == "expression":
+        return 0
     if audio is None:
-        if sounds:
-            raise InputError("condition", expected="expression for footage without sound", got="'sound'",
-                             remedy="leave it out, or give the sound with --audio")
+        raise InputError("condition", expected="expression for footage without sound", got="'sound'",
+                         remedy="leave it out, or give the sound with --audio")
+    return SOUNDS
+
+
+def _voice(material, told, sounds):
+    """(Voice or Adapter, share of the variance of left-out footage that it explains); told is Heard or None."""
+    if told is None:
         return scaled_voice(material.mouth), 0.0
-    return fit_voice(heard(audio), material.mouth, material.track.times_s, mouth_of(material.region), sounds=sounds)
+    return fit_voice(told, material.mouth, material.track.times_s, mouth_of(material.region), sounds=sounds)
 
 
 def mouth_of(region):

@@ -2,9 +2,9 @@
 
 What is heard of a picture's moment is compared with what was heard of the moments of the footage, and each picture
 answers as those like it do: kernel ridge regression (see voice_learning.py). Heard are the curves of the built-in model
-and the phones it takes them from, a third of a second around the moment. Least squares err on the small side and never
-quite close lips; so lips are then opened as far as the person's own go, quantile by quantile, and closed where a p, b
-or m is heard. Where footage has no sound, the built-in curves are brought to the range of the person's own.
+and the phones it takes them from, up to 0.2 s before and after the moment. Least squares err on the small side and
+never quite close lips; so lips are then opened as far as the person's own go, quantile by quantile, and closed where a
+p, b or m is heard. Where footage has no sound, the built-in curves are brought to the range of the person's own.
 """
 
 from dataclasses import dataclass, replace

@@ -56,7 +56,7 @@ def fit_voice(heard, target, times_s, mouth, *, lags_s=LAGS_S, sounds=0):
         (Voice, share of the variance of left-out fifths that it explains).
 
     Raises:
-        InputError: less than five seconds in common.
+        InputError: less than five seconds in common, or nothing is heard.
     """
     common = np.flatnonzero(times_s < heard.duration_s)
     if len(common) < LEAST_S * target.fps:
@@ -65,6 +65,9 @@ def fit_voice(heard, target, times_s, mouth, *, lags_s=LAGS_S, sounds=0):
     common = common[:: -(-len(common) // MOST_KNOWN)]
     values, times_s = target.values[common].astype(np.float64), times_s[common]
     columns = _moving(heard.curves.values)
+    if not len(columns):
+        raise InputError("audio", expected="speech", got="silence", remedy="give the sound of the pictures, or leave "
+                         "it out: the built-in model's curves are then brought to the person's range")
     rows = rows_of(heard, columns)
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
     # A number that hardly moves says nothing.
@@ -108,6 +111,8 @@ def find_opening(answers, values, gap):
 def _axes(around, count):
     """(f, s) float32 principal axes of (t, o, w) surroundings, of unit variance."""
     flat = around.reshape(len(around), -1).astype(np.float64)
+    if not count:
+        return np.zeros((flat.shape[1], 0), np.float32)
     _, spread, axes = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
     return (axes[:count].T * np.sqrt(len(flat)) / np.maximum(spread[:count], 1e-6)).astype(np.float32)
 

@@ -132,9 +132,11 @@ def drawn_of(surface, kind, fade):
     names = [material.name for material in surface.materials]
     keep = (kind < 3) & (fade[surface.triangles].max(axis=1) > 0)
     throat = (kind == 2) & named(surface, "skin")
-    slots = np.where(kind == 0, names.index("skin"), np.where(throat, names.index("mouth"), surface.triangle_material))
-    color, ends = surface.color.copy(), np.unique(surface.triangles[throat])
-    color[ends] = color[np.unique(surface.triangles[named(surface, "mouth")])].mean(axis=0)
+    slots, color = np.where(kind == 0, names.index("skin"), surface.triangle_material), surface.color.copy()
+    if throat.any():
+        slots[throat] = names.index("mouth")
+        hollow = np.unique(surface.triangles[named(surface, "mouth")])
+        color[np.unique(surface.triangles[throat])] = color[hollow].mean(axis=0)
     # Highlights on single teeth are smaller than the pixels of most photos, and would sparkle.
     materials = tuple(replace(material, texture=None, relief=0.0) if material.name in ("skin", "eye")
                       else replace(material, roughness=max(material.roughness, 0.45), relief=0.0)

@@ -88,14 +88,14 @@ def with_teeth(person, seen, anchors):
         seen: SeenTeeth or None.
         anchors: corners (n, 3), weights (n, 3) and index (n,) of the landmarks on its face.
     """
-    upper = upper_teeth(person.face)
-    if not upper.any():
+    upper, teeth = upper_teeth(person.face), _of(person.face, "teeth")
+    if not (upper & teeth).any():
         return person
     rest = person.face.rest.copy()
-    lower = (_of(person.face, "teeth") | _of(person.face, "gums")) & ~upper
+    lower = (teeth | _of(person.face, "gums")) & ~upper
     heights, meet = person.shut()[:, 1], _meeting(person.shut(), anchors)
-    teeth = _of(person.face, "teeth")
-    rest[lower, 1] += meet - _LOWER_EDGE_M - heights[lower & teeth].max()
+    if (lower & teeth).any():
+        rest[lower, 1] += meet - _LOWER_EDGE_M - heights[lower & teeth].max()
     if seen is None:
         rest[upper, 1] += meet - _UPPER_EDGE_M - heights[upper & teeth].min()
         return replace(person, face=replace(person.face, rest=rest))

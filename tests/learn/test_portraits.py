@@ -216,6 +216,35 @@ def test_footage_without_sound_says_so(filmed, tmp_path, monkeypatch):
     assert np.ptp(speak(filmed[2], person).column("jawOpen")) > 0.05
 
 
+@pytest.mark.parametrize("given", [False, True])
+def test_a_silent_sound_is_none(filmed, tmp_path, monkeypatch, given):
+    from personare.learn.portraits import learn_from_footage
+
+    track, _, _ = filmed
+    silence = Audio(np.zeros(62 * 16000 // 12, np.float32), 16000)
+    short = track.motion.frames(0, 62)
+    video = save(short, tmp_path / "hush.mp4", audio=None if given else silence, size=(128, 144))
+    followed = Track(track.face, short, track.camera, track.times_s[:62], track.landmarks[:62], track.seen[:62])
+    monkeypatch.setattr("personare.tracking.track.track", lambda path, **_: followed)
+    options = PortraitOptions(size=64, painting=PaintingOptions(rounds=1))
+    figures, notes = learn_from_footage(video, tmp_path / "hush.portrait", audio=silence if given else None,
+                                        options=options)
+    assert "hush.mp4 has silence for sound; the built-in model's curves" in notes[0]
+    assert figures["explained"] == 0
+    assert not open_footage(tmp_path / "hush.portrait").options.heard
+
+
+def test_what_cannot_be_is_refused_before_the_face_is_followed(filmed, tmp_path, monkeypatch):
+    from personare.learn.portraits import learn_from_footage
+
+    video = save(filmed[0].motion.frames(0, 3), tmp_path / "mute.mp4", size=(128, 144))
+    monkeypatch.setattr("personare.tracking.track.track", None)
+    with pytest.raises(InputError, match="condition: expected expression for footage without sound"):
+        learn_from_footage(video, tmp_path / "p", options=PortraitOptions(condition="sound"))
+    with pytest.raises(InputError, match=r"until: expected 11\.0 s or more.* take begins at 6\.0 s, got 3 s"):
+        prepare(track_of([False] * 60 + [True] * 80), PortraitOptions(until_s=3.0))
+
+
 def test_of_a_long_take_an_even_choice_is_painted(filmed, monkeypatch):
     track, pictures, _ = filmed
     _, material = prepare(track, PortraitOptions(size=64))

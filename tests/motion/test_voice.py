@@ -203,6 +203,13 @@ def test_too_little_speech_is_refused(rng):
         fit_voice(heard_of(rng, 3), Motion(np.zeros((60, 4)), FPS, MOUTH), np.arange(60) / FPS, TOLD)
 
 
+def test_silence_teaches_nobody(rng):
+    told = heard(Audio(np.zeros(8 * 16000, np.float32), 16000))
+    tracked = Motion(rng.uniform(0, 1, (180, 4)), FPS, MOUTH)
+    with pytest.raises(InputError, match="audio: expected speech, got silence; give the sound of the pictures"):
+        fit_voice(told, tracked, np.arange(180) / FPS, TOLD)
+
+
 def test_heard_has_a_row_for_every_moment_and_needs_arkits_curves():
     sound = Audio(np.sin(np.arange(16000) * 0.05).astype(np.float32), 16000)
     told = heard(sound)
@@ -216,3 +223,6 @@ def test_closures_are_heard_in_speech(request):
 
     told = heard(load(request.config.rootpath / "examples" / "hello.wav"))
     assert 0.01 < (told.closed > 0.5).mean() < 0.25
+    # A closure, and an open vowel, of those that scripts/draw_photo.py shows.
+    assert told.closed[round(1.19 * RATE_HZ)] > 0.9
+    assert told.closed[round(4.5 * RATE_HZ) : round(4.8 * RATE_HZ)].max() == 0

@@ -172,6 +172,11 @@ def test_strengths_count_on_the_command_line_and_the_upper_face_is_refused(portr
     assert app(words, standalone_mode=False) == 1
     assert "eyes and brows are those of the footage" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "b.npz").exists()
+    for name, given in (("--emotion", "joy"), ("--style", "1")):
+        words = ["animate", str(tmp_path / "a.wav"), "--portrait", str(folder), name, given, "-o",
+                 str(tmp_path / "b.npz")]
+        with pytest.raises(InputError, match=f"{name}: expected none with a portrait, who speaks as in the footage"):
+            app(words, standalone_mode=False)
 
 
 def test_a_photo_has_no_voice_of_its_own():

@@ -72,6 +72,20 @@ def test_teeth_that_stand_elsewhere_come_to_those_seen(smiling, off_m):
     assert abs((came.face.rest[teeth] - smiling.face.rest[teeth])[:, 1].mean()) < 0.0012
 
 
+@pytest.mark.parametrize("part", ["mouth", "teeth"])
+def test_a_face_that_lacks_a_part_of_the_mouth_is_shown_too(part):
+    sitter = sona.Sitter(160)
+    surface = sitter.face.surface
+    materials = tuple(replace(one, name="gums") if one.name == part else one for one in surface.materials)
+    sitter.face = replace(sitter.face, surface=replace(surface, materials=materials))
+    person = sitter.portrait()
+    still, opened = (next(iter(person.frames(sona.motion_of(sitter.face, shown)))).astype(int)
+                     for shown in ({}, {"jawOpen": 0.5}))
+    assert np.abs(still - sitter.picture).mean() < 0.5
+    x, y = sitter.landmarks(sona.motion_of(sitter.face, {"jawOpen": 0.5}))[list(INNER_LIPS), :2].mean(axis=0)
+    assert np.abs(opened - still)[int(y), int(x)].max() > 40
+
+
 @pytest.mark.parametrize("expression", [{}, {"jawOpen": 0.4}])
 def test_a_mouth_without_teeth_in_sight_shows_none(expression):
     sitter = sona.Sitter(320, **expression)
