@@ -9,8 +9,9 @@ mouth is painted anew, driven by their own sound and by what was tracked in them
 window with the same soft edge: the training picture whose tracked expression is nearest, the mean of all training
 windows, and the mesh with its mean texture. PSNR and SSIM are over what is painted anew, in the window at the
 picture's own resolution; lip error is the mean distance of MediaPipe's 40 lip landmarks to those of the real picture,
-in percent of the distance between the outer corners of the eyes. With --voice only the voice is judged, on each fifth
-of a clip, learned from the others.
+in percent of the distance between the outer corners of the eyes. Then other clips' sound is said: r between the gap
+that it asks for and the one that MediaPipe sees. With --voice only the voice is judged, on each fifth of a clip,
+learned from the others, and by how far the sound of other clips opens the lips.
 """
 
 import argparse
@@ -26,11 +27,12 @@ import numpy as np
 from personare.api import load, speak
 from personare.learn.painting import PaintingOptions, mean_texture, mean_window
 from personare.learn.portraits import PortraitOptions, learn_portrait, mouth_of, prepare, read_windows
-from personare.motion.voice import heard
+from personare.motion.voice import RATE_HZ, closed_at, heard
 from personare.motion.voice_learning import fit_voice
 from personare.portraits.crops import bilinear, cut, opacity, put
 from personare.portraits.footage import open_footage
 from personare.portraits.guides import guide
+from personare.portraits.points import LIP_PAIRS
 from personare.portraits.region import column_moves, windows
 from personare.spaces import sound_columns
 from personare.tracking.landmarks import landmarks
@@ -70,13 +72,18 @@ def main():
 
 def opened(clip, shared):
     """(path of the video, Audio, Track) of one clip."""
-    video, sound, late = (part if k == 2 or part is None else shared / "data" / part
-                          for k, part in enumerate(CLIPS[clip]))
-    audio = load(sound or video)
-    if late:
-        audio = Audio(np.concatenate([np.zeros(round(late / 30 * audio.rate_hz), np.float32), audio.samples]),
-                      audio.rate_hz)
-    return video, audio, track(video)
+    video = shared / "data" / CLIPS[clip][0]
+    return video, sound_of(clip, shared), track(video)
+
+
+def sound_of(clip, shared):
+    """Audio of one clip."""
+    video, sound, late = CLIPS[clip]
+    audio = load(shared / "data" / (sound or video))
+    if not late:
+        return audio
+    before = np.zeros(round(late / 30 * audio.rate_hz), np.float32)
+    return Audio(np.concatenate([before, audio.samples]), audio.rate_hz)
 
 
 def report_voice(clip, given):
@@ -85,15 +92,26 @@ def report_voice(clip, given):
     _, material = prepare(followed, PortraitOptions(size=given.size))
     moves, mouth, told = column_moves(material.region, material.region.painted), mouth_of(material.region), heard(audio)
     times_s, own, found = material.track.times_s, material.mouth.values.astype(np.float64), {}
+    fps, quick = material.mouth.fps, {}
     for part in np.array_split(np.arange(len(own)), 5):
         seen = (times_s < times_s[part[0]] - SEEN_APART_S) | (times_s > times_s[part[-1]] + SEEN_APART_S)
         voice, _ = fit_voice(told, replace(material.mouth, values=material.mouth.values[seen]), times_s[seen], mouth)
         squares = voice.values(told, times_s[part])
-        for name, values in (("least squares", squares), ("opened", voice.opening.opened(squares))):
+        wide = voice.opening.opened(squares)
+        shut = voice.opening.closed(wide, closed_at(told, times_s[part] - voice.lag_s, fps))
+        for name, values in (("least squares", squares), ("opened", wide), ("and closed", shut)):
             found.setdefault(name, []).append(voice_scores(values, own[part], moves, mouth))
+        for name, values in (("opened and closed", shut), ("tracked", own[part])):
+            quick.setdefault(name, []).append(np.abs(np.diff(values @ mouth.gap, 2)).mean() * fps**2)
     print(f"{clip}\n{'':18}explained   gap r   gap size   surface mm")
     for name, scores in found.items():
         print(f"{name:18}{'{:9.3f}{:8.3f}{:11.2f}{:13.3f}'.format(*np.mean(scores, axis=0))}", flush=True)
+    print("acceleration of the gap, m/s2:", *(f"{name} {np.mean(parts):.2f}" for name, parts in quick.items()))
+    voice, _ = fit_voice(told, material.mouth, times_s, mouth)
+    for other in (name for name in CLIPS if name != clip):
+        said = heard(sound_of(other, given.shared))
+        gaps = voice.opening.opened(voice.values(said, np.arange(len(said)) / RATE_HZ)) @ mouth.gap, own @ mouth.gap
+        print(f"gap size by the sound of {other}: {gap_size(*gaps):.2f}", flush=True)
 
 
 def voice_scores(values, own, moves, mouth):
@@ -101,9 +119,13 @@ def voice_scores(values, own, moves, mouth):
     error, spread = values - own, own - own.mean(axis=0)
     explained = 1 - np.trace(error @ mouth.metric @ error.T) / np.trace(spread @ mouth.metric @ spread.T)
     gaps = values @ mouth.gap, own @ mouth.gap
-    size = np.divide(*(np.ptp(np.quantile(gap, (0.05, 0.95))) for gap in gaps))
     surface = np.linalg.norm(np.einsum("tk,kvd->tvd", error, moves), axis=2).mean()
-    return explained, np.corrcoef(*gaps)[0, 1], size, 1000 * surface
+    return explained, np.corrcoef(*gaps)[0, 1], gap_size(*gaps), 1000 * surface
+
+
+def gap_size(one, other):
+    """How far one gap goes, from the 5th to the 95th percentile, beside another."""
+    return np.divide(*(np.ptp(np.quantile(gap, (0.05, 0.95))) for gap in (one, other)))
 
 
 def report(clip, given, folder):
@@ -131,6 +153,19 @@ def report(clip, given, folder):
     compared = Compared(person, followed, pictures, first, options, said)
     for name, rows in (("own sound", spoken), ("tracked expression", values)):
         compared.table(f"{clip}, driven by {name}", unseen, rows, folder if given.keep else None)
+    for other in (name for name in CLIPS if name != clip):
+        print(f"{clip} says {other}: r {asked_and_seen(person, sound_of(other, given.shared)):.2f}", flush=True)
+
+
+def asked_and_seen(person, audio):
+    """Correlation of the gap between the lips that sound asks for with the one that MediaPipe finds in the pictures."""
+    said = speak(audio, person)
+    some = np.arange(0, min(len(said), person.options.count), 3)
+    points = landmarks_of(list(person.painted(Motion(said.values[some], said.fps, said.space), some)))
+    gaps = np.linalg.norm(np.diff(points[:, LIP_PAIRS], axis=2), axis=-1).mean(axis=(1, 2))
+    seen = gaps / np.linalg.norm(points[:, EYES[0]] - points[:, EYES[1]], axis=1)
+    asked, found = said.columns(person.region.columns)[some] @ mouth_of(person.region).gap, np.isfinite(seen)
+    return np.corrcoef(asked[found], seen[found])[0, 1]
 
 
 class Compared:

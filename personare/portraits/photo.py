@@ -185,6 +185,10 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
                          got=f"'{track.face.name}'", remedy="leave --face out with a photo")
     from personare.portraits.sharpness import blur_of, weights_of
 
+    rim = _along(anchors, INNER_LIPS)
+    if len(rim[0]) < len(INNER_LIPS):
+        raise InputError("face", expected="lips on which the detector finds all landmarks", got=f"{len(rim[0])} of "
+                         f"{len(INNER_LIPS)}", remedy="leave --face out with a photo")
     picture = np.array(picture, np.uint8, order="C")  # kernels want one of their own
     person = likeness(track, *anchors)
     seen = seen_teeth(picture, person.landmarks) if person.is_open else None
@@ -209,7 +213,7 @@ def photo_portrait(picture, track, anchors, *, confidence=1.0, notes=()):
     lids = ((np.stack([edge] * 3, 1), np.full((len(edge), 3), 1 / 3, np.float32)) for edge in person.edges)
     return PhotoPortrait(person, picture, around, scene, kinds_of_materials(face.surface),
                          looks_of(person, vertices, pixels, behind, fade, kind), layers, back,
-                         (*lids, _along(anchors, INNER_LIPS)), lash_color(picture, person.landmarks),
+                         (*lids, rim), lash_color(picture, person.landmarks),
                          weights_of(blur) if blur > _SHARP_PX else np.zeros(0, np.float32), confidence, tuple(notes))
 
 

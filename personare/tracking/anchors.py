@@ -137,7 +137,7 @@ def _limits(face, columns):
 
 
 def opening(face, hits):
-    """(columns,) float32 that open the mouth, zero where nothing does; hits as of _hits."""
+    """(columns,) float32 within their bounds that open the mouth, zero where none do; hits as of _hits."""
     row = np.zeros(len(face.space), np.float32)
     named = next((name for name in _OPENING if name in face.space.columns), None)
     if named:
@@ -146,10 +146,14 @@ def opening(face, hits):
         corners, weights, _ = (part[list(_OUTER)] for part in hits)
         upper, lower = (np.einsum("knc,n->kc", face.shapes[:, at], share)
                         for at, share in zip(corners, weights, strict=True))
-        apart, spread = (upper - lower)[:, 1], _limits(face, np.arange(len(row)))[2]
-        row[:] = spread**2 * apart
-        reach = row @ apart
-        row *= _OPEN_M / reach if reach > 0 else 0
+        low, high, spread = _limits(face, np.arange(len(row)))
+        apart = (upper - lower)[:, 1]
+        apart = np.where(low < 0, apart, np.maximum(apart, 0))
+        reach = np.square(spread * apart).sum()
+        wanted = _OPEN_M / reach * spread**2 * apart if reach > 0 else row
+        # What hardly parts lips would have to go far beyond what the columns are made for.
+        if ((wanted >= low) & (wanted <= high)).all():
+            row[:] = wanted
     return row
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import sona_photo as sona
 
+from personare.errors import InputError
 from personare.portraits.likeness import likeness
 from personare.portraits.parts import kinds_of, named
+from personare.portraits.photo import photo_portrait
 from personare.portraits.points import INNER_LIPS
 from personare.portraits.teeth import seen_teeth, upper_teeth, with_teeth
 from personare.rendering.frames import render_frames
@@ -84,6 +86,15 @@ def test_a_face_that_lacks_a_part_of_the_mouth_is_shown_too(part):
     assert np.abs(still - sitter.picture).mean() < 0.5
     x, y = sitter.landmarks(sona.motion_of(sitter.face, {"jawOpen": 0.5}))[list(INNER_LIPS), :2].mean(axis=0)
     assert np.abs(opened - still)[int(y), int(x)].max() > 40
+
+
+def test_a_face_whose_lips_are_not_all_found_is_refused():
+    sitter = sona.Sitter(160)
+    motion = sona.motion_of(sitter.face, {})
+    track = Track(sitter.face, motion, sitter.camera, np.zeros(1), sitter.landmarks(motion)[None], np.ones(1, bool))
+    found = sona.anchors()[2] != INNER_LIPS[3]
+    with pytest.raises(InputError, match="face: expected lips on which the detector finds all landmarks, got 19 of 20"):
+        photo_portrait(sitter.picture, track, tuple(part[found] for part in sona.anchors()))
 
 
 @pytest.mark.parametrize("expression", [{}, {"jawOpen": 0.4}])

@@ -1,5 +1,7 @@
 """Faces whose columns are codes and angles: the layouts of FLAME and the Basel model, filled from the built-in head."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sona_photo as sona
@@ -7,8 +9,10 @@ from foreign_layouts import bfm_model, flame_arrays, places
 
 import personare
 from personare.faces.bfm import save_bfm
+from personare.faces.sona import open_sona
+from personare.spaces import Space
 from personare.tracking.anchors import anchored, linearised, opening, through
-from personare.tracking.landmarks import OVAL
+from personare.tracking.landmarks import COUNT, OVAL
 from personare.tracking.track import track
 from personare.types import Motion
 
@@ -60,6 +64,23 @@ def test_codes_without_names_open_the_mouth(faces, name):
     assert (upper - lower)[1] == pytest.approx(0.015, abs=1e-4)
     inner = [head.at(moved)[head.of([i])[0], 1] for i in (13, 14)]
     assert inner[0] - inner[1] > 0.008
+
+
+def test_columns_without_known_names_open_the_mouth_within_their_bounds_or_stay_at_rest():
+    corners, weights, index = sona.anchors()
+    found = np.zeros((COUNT, 3), np.int32), np.zeros((COUNT, 3), np.float32), np.zeros(COUNT, bool)
+    for part, values in zip(found, (corners, weights, True), strict=True):
+        part[index] = values
+    face = open_sona()
+    numbers = Space("numbers", tuple(f"n{k}" for k in range(len(face.space))))
+    plain = replace(face, space=numbers, correctives=(), joints=())
+    row = opening(plain, found)
+    assert row.min() == 0
+    assert 0 < row.max() <= 1
+    moves = np.tensordot(row, face.shapes, 1)
+    upper, lower = ((moves[corners[k]] * weights[k][:, None]).sum(axis=0) for k in map(index.tolist().index, (0, 17)))
+    assert (upper - lower)[1] == pytest.approx(0.015, abs=1e-4)
+    assert not opening(replace(plain, shapes=0.01 * plain.shapes), found).any()
 
 
 @pytest.mark.parametrize("name", ["flame", "bfm"])
