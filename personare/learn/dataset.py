@@ -321,6 +321,8 @@ def segment(dataset, folder, *, seconds, overlap_s=0.0):
         for i, start in enumerate(starts):
             part = motion.frames(start, start + size)
             start_s, length_s = start / motion.fps, part.duration_s
+            if audio is not None and round(start_s * audio.rate_hz) >= len(audio.samples):
+                continue  # The curves outlast the sound, by less than LENGTH_SLACK_S.
             write_clip(folder, f"{clip.name}_{i:03d}" if len(starts) > 1 else clip.name, motion=part, meta=clip.meta,
                        audio=audio and _part(audio, start_s, length_s),
                        rows=rows and rows.part(start_s, math.ceil(length_s * rows.rate_hz - 1e-6)))

@@ -1,4 +1,4 @@
-"""Weights of TensorFlow: all three layouts give the same arrays; damaged and hostile files give one error."""
+"""Weights of TensorFlow: all layouts give the same arrays; damaged and hostile files give one error."""
 
 import graphs
 import numpy as np

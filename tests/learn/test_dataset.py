@@ -45,6 +45,13 @@ def test_pieces_have_one_length_and_their_own_sound(folder, tmp_path):
         segment(dataset, tmp_path / "cut2", seconds=1, overlap_s=1)
 
 
+def test_curves_that_outlast_the_sound_leave_no_piece_without_sound(tmp_path, rng):
+    write_clip(tmp_path / "whole", "one", audio=Audio(np.full(16000 - 3520, 0.1, np.float32), 16000),
+               motion=Motion(rng.uniform(0, 1, (30, 52)), 30, "arkit-52"))
+    assert segment(open_dataset(tmp_path / "whole"), tmp_path / "cut", seconds=0.1) == 8
+    assert all(len(clip.audio().samples) for clip in open_dataset(tmp_path / "cut").clips)
+
+
 def test_what_is_wrong_is_said_with_the_clip(folder, tmp_path, rng):
     (folder / "two" / "audio.flac").unlink()
     with pytest.raises(InputError, match="two"):
