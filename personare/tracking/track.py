@@ -91,11 +91,11 @@ def fitted_track(head, found, *, source="", focal_px=None, progress=None):
 def personal(head, offsets):
     """The face of an Anchored in the shape that its landmarks, moved by offsets (n, 3), ask for."""
     face = head.face
-    rest = face.rest + spread_out(head.rest, offsets, face.rest)
-    ones = np.ones(len(rest), np.float32)
-    joints = tuple(replace(
-        joint, pivot=joint.pivot + (0 if joint.name == HEAD else spread_out(head.rest, offsets, joint.pivot[None])[0]),
-        weight=ones if joint.name == HEAD else joint.weight) for joint in face.joints)
+    places = np.concatenate([face.rest, *(joint.pivot[None] for joint in face.joints)])
+    carried = spread_out(head.rest, offsets, places)
+    rest, ones = face.rest + carried[:len(face.rest)], np.ones(len(face.rest), np.float32)
+    joints = tuple(replace(joint, weight=ones) if joint.name == HEAD else replace(joint, pivot=joint.pivot + move)
+                   for joint, move in zip(face.joints, carried[len(face.rest):], strict=True))
     return replace(face, rest=rest, head_weight=ones, joints=joints)
 
 
