@@ -13,11 +13,13 @@ from personare.cli.options import strengths_of
 from personare.cli.serve import known_share, maker
 from personare.errors import AssetError, InputError
 from personare.export.wav import write_wav
-from personare.live.orders import manner_of, order_of
 from personare.live.voices import Host
 from personare.motion.performance import Performance, joined
 from personare.spaces import NVP_76
 from personare.types import Audio, Motion
+
+pytest.importorskip("fastapi", reason="the services need the extra serve")
+from personare.live.orders import manner_of, order_of
 
 
 class Codes:
