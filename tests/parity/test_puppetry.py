@@ -8,8 +8,8 @@ safetensors = pytest.importorskip("safetensors.numpy", reason="needs safetensors
 
 from personare.learn.convert import convert_checkpoint, convert_person  # noqa: E402
 from personare.learn.nets.puppetry import puppetry_of  # noqa: E402
-from personare.motion.mapping import fit_mapping  # noqa: E402
-from personare.motion.puppetry import code_space, open_puppetry  # noqa: E402
+from personare.motion.mapping import Mapping, fit_mapping  # noqa: E402
+from personare.motion.puppetry import code_space, open_puppetry, with_mapping  # noqa: E402
 from personare.spaces import NVP_76  # noqa: E402
 from personare.types import Motion  # noqa: E402
 
@@ -77,6 +77,21 @@ def test_a_mapped_bundle_gives_the_published_expressions(fixtures, bundles, publ
     windows = np.load(fixtures / "nvp_greta_features.npz")["features"]
     found = open_puppetry(bundles / "person").values_of(windows)[:32]
     np.testing.assert_allclose(found, published["greta_identity5_first32"], atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "lstsq"])
+def test_the_published_mappings_of_a_target_give_what_was_published(fixtures, bundles, published, solver, tmp_path):
+    weight = 10 * published[f"mapping_{solver}"].astype(np.float32)
+    with_mapping(bundles / "codes", tmp_path / "trump", Mapping(NVP_76, weight, np.zeros(len(weight), np.float32)))
+    method = open_puppetry(tmp_path / "trump")
+    found = method.values_of(np.load(fixtures / "nvp_greta_features.npz")["features"])
+    np.testing.assert_allclose(found, published[f"greta_expressions_{solver}"], atol=1e-5)
+    # Ours, with an intercept, is nearer to what was tracked.
+    codes = published["trump_audio_expressions"]
+    tracked = np.load(fixtures / "nvp_trump_expressions.npz")["expressions"]
+    ours = fit_mapping([(Motion(codes, 25.0, code_space()), Motion(tracked, 25.0, NVP_76))], ridge=0, lags=(0,))
+    published_error = np.mean((codes @ weight.T - tracked) ** 2)
+    assert np.mean((codes @ ours.weight.T + ours.intercept - tracked) ** 2) < published_error
 
 
 def test_the_solved_mapping_explains_more_of_unseen_frames_than_the_original_s(fixtures, bundles):
