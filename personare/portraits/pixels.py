@@ -6,11 +6,11 @@ The rasteriser is that of personare.rendering; here its fragments are not lit bu
 import numpy as np
 
 from personare.rendering.compiled import compiled, inlined
-from personare.rendering.draw import BAND_PIXELS
+from personare.rendering.draw import arrange
 from personare.rendering.fragments import collect, interpolate, paint
-from personare.rendering.raster import bin_triangles, fill_band, list_triangles
+from personare.rendering.raster import fill_band
 from personare.rendering.shade import BATCH, COLUMNS, LB, LG, LR, B, G, R, light_fragments
-from personare.rendering.shadow import cast, light_reaching
+from personare.rendering.shadow import light_reaching
 from personare.rendering.texture import shares
 
 SKIN, EYE, INSIDE, TEETH = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
@@ -272,6 +272,18 @@ def show(fragments, weights, start, count, batch, line, face, photo, field, step
         line[column, 3] += weight
 
 
+@inlined
+def lay_line(line, y, low, high, out):
+    """Lay a line of sRGB levels and coverage over row y of a picture, and clear it."""
+    for column in range(low, high + 1):
+        covered = line[column, 3]
+        if covered > _ZERO:
+            for k in range(3):
+                level = line[column, k] + (_ONE - covered) * np.float32(out[y, column, k])
+                out[y, column, k] = np.uint8(min(max(level, _ZERO), np.float32(255)) + _HALF)
+            line[column, 0] = line[column, 1] = line[column, 2] = line[column, 3] = 0
+
+
 @compiled("void(float32[:,::1], int32[:,::1], float32[::1], int32[:,::1], float32[:,::1], float32[:,::1], int32[::1],"
           "float32[:,::1], int64[:,::1], uint16[::1], boolean[::1], boolean[::1], float32[::1], float32[:,::1],"
           "float32[::1], float32[::1], float32[:,::1], float32[:,::1], uint8[::1], float32[:,::1], uint8[:,:,::1],"
@@ -307,21 +319,14 @@ def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_mate
         out: (h, w, 3) uint8 in and out.
     """
     h, w = out.shape[0], out.shape[1]
-    band_rows = min(h, max(1, BAND_PIXELS // w))
-    bands = (h + band_rows - 1) // band_rows
-    starts, filled = np.empty(bands + 1, np.int64), np.empty(bands, np.int64)
-    reach = np.empty((triangles.shape[0], 2), np.int32)
-    listed = np.empty(bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts), np.int32)
-    list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, points, screen, uv,
-                   textures, facets)
-    if heights.shape[0] > 0:
-        cast(points, nearness, triangles, casts, frame, np.empty(points.shape, np.float32), heights)
+    band_rows, starts, listed = arrange(points, screen, nearness, triangles, attributes, uv, triangle_material,
+                                        textures, two_sided, casts, frame, facets, heights, h, w)
     samples = np.empty(band_rows * 4 * (w + 4), np.int64)
     touched = np.empty(2, np.int64)
     fragments, weights = np.empty((4 * w, 4), np.int32), np.empty(4 * w, np.float32)
     batch, line = np.empty(COLUMNS * BATCH, np.float32), np.zeros((w, 4), np.float32)
     face, photo = (triangles, facets, kinds, looks), (picture, white, irises, iris, lids, teeth, lips, gain)
-    for band in range(bands):
+    for band in range(len(starts) - 1):
         if starts[band] == starts[band + 1]:
             continue
         rows = min(band_rows, h - band * band_rows)
@@ -342,13 +347,7 @@ def draw_face(points, screen, nearness, triangles, attributes, uv, triangle_mate
                 light_fragments(batch, count, lamps, ambient)
                 show(fragments, weights, start, count, batch, line, face, photo, field, step, blink, look, rim, speech)
                 start += count
-            for column in range(low, high + 1):
-                covered = line[column, 3]
-                if covered > _ZERO:
-                    for k in range(3):
-                        level = line[column, k] + (_ONE - covered) * np.float32(out[y, column, k])
-                        out[y, column, k] = np.uint8(min(max(level, _ZERO), np.float32(255)) + _HALF)
-                    line[column, 0] = line[column, 1] = line[column, 2] = line[column, 3] = 0
+            lay_line(line, y, low, high, out)
 
 
 @compiled("void(int32[:,::1], float32[::1], int32[:,::1], boolean[::1], float32[:,::1])")

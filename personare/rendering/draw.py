@@ -47,6 +47,27 @@ def write_line(line, y, low, high, backdrop, tones, picture):
             line[i, 0] = line[i, 1] = line[i, 2] = line[i, 3] = 0
 
 
+@inlined
+def arrange(points, screen, nearness, triangles, attributes, uv, triangle_material, textures, two_sided, casts, frame,
+            facets, heights, h, w):
+    """What comes before the rows of a frame of h x w pixels: the bands' lists of triangles, and the shadow's map.
+
+    Returns:
+        Rows in a band; (bands + 1,) where the list of each band starts; the lists, triangle numbers.
+    """
+    band_rows = min(h, max(1, BAND_PIXELS // w))
+    bands = (h + band_rows - 1) // band_rows
+    starts, filled = np.empty(bands + 1, np.int64), np.empty(bands, np.int64)
+    reach = np.empty((triangles.shape[0], 2), np.int32)
+    listed = np.empty(bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts),
+                      np.int32)
+    list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, points, screen, uv,
+                   textures, facets)
+    if heights.shape[0] > 0:
+        cast(points, nearness, triangles, casts, frame, np.empty(points.shape, np.float32), heights)
+    return band_rows, starts, listed
+
+
 @compiled("void(float32[:,::1], int32[:,::1], float32[::1], int32[:,::1], float32[:,::1], float32[:,::1], int32[::1],"
           "float32[:,::1], int64[:,::1], uint16[::1], boolean[::1], boolean[::1], float32[::1], float32[:,::1],"
           "float32[::1], float32[:,:,::1], uint8[::1], float32[::1], float32[:,::1], float32[:,::1], uint8[:,:,::1])")
@@ -75,21 +96,13 @@ def draw(points, screen, nearness, triangles, attributes, uv, triangle_material,
         picture: (h, w, 3) uint8 in and out.
     """
     h, w = picture.shape[0], picture.shape[1]
-    band_rows = min(h, max(1, BAND_PIXELS // w))
-    bands = (h + band_rows - 1) // band_rows
-    starts, filled = np.empty(bands + 1, np.int64), np.empty(bands, np.int64)
-    reach = np.empty((triangles.shape[0], 2), np.int32)
-    listed = np.empty(bin_triangles(screen, nearness, triangles, two_sided, w, h, band_rows, reach, starts),
-                      np.int32)
-    list_triangles(reach, starts, filled, listed, triangles, attributes, triangle_material, points, screen, uv,
-                   textures, facets)
-    if heights.shape[0] > 0:
-        cast(points, nearness, triangles, casts, frame, np.empty(points.shape, np.float32), heights)
+    band_rows, starts, listed = arrange(points, screen, nearness, triangles, attributes, uv, triangle_material,
+                                        textures, two_sided, casts, frame, facets, heights, h, w)
     samples = np.empty(band_rows * 4 * (w + 4), np.int64)
     touched = np.empty(2, np.int64)
     fragments, weights = np.empty((4 * w, 4), np.int32), np.empty(4 * w, np.float32)
     batch, line = np.empty(COLUMNS * BATCH, np.float32), np.zeros((w, 4), np.float32)
-    for band in range(bands):
+    for band in range(len(starts) - 1):
         if starts[band] == starts[band + 1]:
             continue
         rows = min(band_rows, h - band * band_rows)
