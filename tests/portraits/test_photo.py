@@ -85,6 +85,13 @@ def test_eyes_close(closed, portrait):
         assert np.abs(frame[eye].mean(0) - truth[eye].mean(0)).max() < 40
 
 
+def test_closed_eyes_are_told(portrait):
+    assert not portrait.notes
+    (note,) = Sitter(eyeBlinkLeft=0.9, eyeBlinkRight=0.8).portrait().notes
+    assert "eyes are closed" in note
+    assert not Sitter(eyeBlinkLeft=0.9).portrait().notes  # a wink
+
+
 def test_open_lips_meet_where_speech_closes_them(opened):
     portrait = opened.portrait()
     assert portrait.likeness.is_open
