@@ -9,13 +9,13 @@ With --tail the first four fifths of every clip are learned from, its style with
 """
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from kept import clips_hash, kept
 
 from personare.learn.comparison import baselines, figures
 from personare.learn.convert_facegood import TRAINED
@@ -48,19 +48,6 @@ def predictions(dataset, name, method, *, given, training):
         code = fitted_code(recipe, network, corpus, clip, frames=int(SEEN * len(clip.values)))
         found["karras with a style"] = recipe.spoken_with(network, corpus, clip, code)
     return found, time.process_time() - begin
-
-
-def kept(cache, key, make):
-    """What make gives, kept in a folder between runs."""
-    path = cache / f"{key}.npz" if cache else None
-    if path and path.is_file():
-        with np.load(path) as file:
-            return dict(file)
-    found = make()
-    if path:
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **found)
-    return found
 
 
 def simple(dataset, name):
@@ -134,18 +121,18 @@ def main():
     if asked.tail:
         print("the last fifth of each clip, by what learned from the rest")
         return table(tail(dataset, given=given, training=training), ["all"], unseen=0)
-    clips, found = [clip.name for clip in dataset.clips], {}
+    clips, found, data = [clip.name for clip in dataset.clips], {}, clips_hash(dataset)
     for name in clips:
-        found[name] = kept(asked.cache, f"simple-{name}", lambda name=name: simple(dataset, name))
+        found[name] = kept(asked.cache, f"simple-{name}", data, lambda name=name: simple(dataset, name))
     for method in asked.recipes.split(","):
-        key = json.dumps([method, given, training]).translate({ord(c): "_" for c in ' "{}[],:'})
         for name in clips:
             def make(name=name, method=method):
                 values, seconds = predictions(dataset, name, method, given=given, training=training)
                 print(f"{method} without {name}: {seconds:.0f} s of the processor", flush=True)
                 return values
 
-            found[name] |= kept(asked.cache, f"{key}-{name}", make)
+            depends = [data, given, TRAINING.get(method, {}) | training]
+            found[name] |= kept(asked.cache, f"{method}-{name}", depends, make)
     for title, unseen in (("whole clips", 0.0), ("the last four fifths of each", SEEN)):
         print(f"\n{title}")
         table(found, clips, unseen=unseen)

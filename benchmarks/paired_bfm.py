@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from karras import kept
+from kept import clips_hash, kept
 
 from personare.audio.load import load
 from personare.learn.comparison import baselines
@@ -82,21 +82,35 @@ def corpus_of(dataset, names, recipe):
     return prepared(dataset, recipe.front_end(), fps=recipe.fps, columns=dataset.space.columns, held_out=names)
 
 
-def predictions(dataset, names, method, given, training):
-    """dict: clip -> (t, 64) by a network that has not seen it; and processor seconds."""
+def predictions(dataset, names, method, *, given=(), training=(), cache=None):
+    """dict: clip -> (t, 64) by a network that has not seen it.
+
+    Args:
+        dataset: Dataset.
+        names: clips that are left out.
+        method: name of a recipe.
+        given: dict of "METHOD.NAME" -> value of an option.
+        training: dict of TrainingOptions that differ from the method's.
+        cache: folder that keeps what was said; None for none.
+    """
     kind = recipe_class(method)
-    own = {name.partition(".")[2]: value for name, value in given.items() if name.partition(".")[0] == method}
-    recipe = kind(options_of(kind.options_type, own))
-    begin, corpus = time.process_time(), corpus_of(dataset, names, recipe)
-    settings = TrainingOptions(**kind.training | TRAINING.get(method, {}) | training)
+    own = {name.partition(".")[2]: value for name, value in dict(given).items() if name.partition(".")[0] == method}
+    options = options_of(kind.options_type, own)
     # Without a look at the held-out clips, so that no round is chosen by them.
-    network, _ = fit(recipe, blind(corpus), settings)
-    # The stylist says a stranger by the mean of the codes that it learned from.
-    known, found = blind(corpus) if method == "stylist" else corpus, {}
-    for clip in corpus.held_out:
-        values = Motion(recipe.predict(network, known, clip), recipe.fps, "bfm-64").at_fps(FPS)
-        found[clip.name] = values.values
-    return found, time.process_time() - begin
+    settings = TrainingOptions(**kind.training | TRAINING.get(method, {}) | dict(training))
+
+    def make():
+        begin, recipe = time.process_time(), kind(options)
+        corpus = corpus_of(dataset, names, recipe)
+        network, _ = fit(recipe, blind(corpus), settings)
+        # The stylist says a stranger by the mean of the codes that it learned from.
+        known = blind(corpus) if method == "stylist" else corpus
+        found = {clip.name: Motion(recipe.predict(network, known, clip), recipe.fps, "bfm-64").at_fps(FPS).values
+                 for clip in corpus.held_out}
+        print(f"{method} without {', '.join(names)}: {time.process_time() - begin:.0f} s of the processor", flush=True)
+        return found
+
+    return kept(cache, method, [clips_hash(dataset), names, options, settings], make)
 
 
 def blind(corpus):
@@ -181,20 +195,12 @@ def main():
         found = {title: {} for title in kinds}
         for title, folds in kinds.items():
             for names in folds:
-                key = "simple-" + "-".join(names)
-                for one, values in kept(asked.cache, key, lambda names=names: simple(dataset, names)).items():
+                for one, values in kept(asked.cache, "simple", [clips_hash(dataset), names],
+                                        lambda names=names: simple(dataset, names)).items():
                     found[title].setdefault(one.partition("/")[0], {})[one.partition("/")[2]] = values
-        for method in [one for one in asked.recipes.split(",") if one]:
-            for title, folds in kinds.items():
-                for names in folds:
-                    key = json.dumps([method, names, given, training]).translate({ord(c): "_" for c in ' "{}[],:'})
-
-                    def make(names=names, method=method):
-                        values, seconds = predictions(dataset, names, method, given, training)
-                        print(f"{method} without {', '.join(names)}: {seconds:.0f} s of the processor", flush=True)
-                        return values
-
-                    found[title].setdefault(method, {}).update(kept(asked.cache, key, make))
+                for method in filter(None, asked.recipes.split(",")):
+                    found[title].setdefault(method, {}).update(
+                        predictions(dataset, names, method, given=given, training=training, cache=asked.cache))
     for title, folds in kinds.items():
         print(f"\n{title}")
         table(asked.shared, found[title], [clip for names in folds for clip in names])

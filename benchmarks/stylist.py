@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from tracked_video import tracked_mouth, tracks
+from learned_from_film import mouth_map
 
 from personare.export.rotations import from_zyx, poses
 from personare.learn.comparison import ridge
@@ -60,26 +60,6 @@ def r2(truth, predicted):
 def moves(truth, predicted):
     """The same for the change from frame to frame, which no mean face helps with."""
     return r2(np.diff(truth, axis=0), np.diff(predicted, axis=0))
-
-
-def lip_map(shared, dataset):
-    """(64,) float64: what each column adds to the lip gap, in cm, by ridge regression on the landmarks of all clips.
-
-    Left out of the regression, a clip's gap is met with r = .84 to .93.
-    """
-    known = json.loads((shared / "paired_bfm/index.json").read_text())["clips"]
-    opened, x, y = dict(tracks(shared)), [], []
-    for clip in dataset.clips:
-        if clip.name in opened:
-            fps, told = float(known[clip.name]["fps"]), known[clip.name]
-            ahead_s = (told["video_mouth_lag_ms"] - told["coeff_mouth_lag_ms"]) / 1000
-            time_s, gap, _ = tracked_mouth(opened[clip.name])
-            values = clip.motion.values.astype(np.float64)
-            gap = np.interp(np.arange(len(values)) / fps + ahead_s, time_s, gap)
-            x.append(values - values.mean(axis=0))
-            y.append(gap - gap.mean())
-    x, y = np.concatenate(x), np.concatenate(y)
-    return np.linalg.solve(x.T @ x / len(x) + 0.1 * x.var(axis=0).mean() * np.eye(x.shape[1]), x.T @ y / len(x))
 
 
 def error(truth, predicted):
@@ -155,7 +135,7 @@ def main():
     training = TrainingOptions(**StylistRecipe.training | {"rounds": given.rounds})
     with tempfile.TemporaryDirectory() as folder:
         dataset = written(given.shared / "data/paired_bfm", folder)
-        lips = lip_map(given.shared / "data", dataset)
+        lips = mouth_map(given.shared / "data", dataset)[0][:, 0]
         splits = {"a stranger": [[name for name, other in PEOPLE.items() if other == person]
                                  for person in dict.fromkeys(PEOPLE.values())],
                   "a new clip": [["Obama_clip2"], ["feifeili_clip2_short"]]}

@@ -12,22 +12,17 @@ level of the sound. Needs personare[learn].
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from karras import kept
-from paired_bfm import FPS, PEOPLE, clips_of, predictions
-from stylist import lip_map
+from learned_from_film import mouth_map, said_by_adapter, said_by_recipe
+from paired_bfm import FPS, PEOPLE, clips_of
 from tracked_video import RATE_HZ, best_correlation, level, sound_of, tracked_mouth, tracks
 
 import personare
-from personare.learn.dataset import open_dataset, shifted, write_clip
-from personare.motion.adapt import fit_adapter, sound_columns
 from personare.motion.mouth import measures_cm
 from personare.spaces import ARKIT_52
-from personare.types import Motion
 
 
 def real_gaps(folder):
@@ -36,8 +31,8 @@ def real_gaps(folder):
     for name, track in tracks(folder):
         audio = sound_of(folder, name)
         if audio is not None:
-            time_s, gap, _ = tracked_mouth(track)
-            found[name] = audio, np.interp(np.arange(int(time_s[-1] * RATE_HZ)) / RATE_HZ, time_s, gap)
+            time_s, mouth = tracked_mouth(track)
+            found[name] = audio, np.interp(np.arange(int(time_s[-1] * RATE_HZ)) / RATE_HZ, time_s, mouth[:, 0])
     return found
 
 
@@ -54,56 +49,6 @@ def at_rate(gap, fps, count):
     return np.interp(np.arange(count) / RATE_HZ, np.arange(len(gap)) / fps, gap)
 
 
-def said_by_recipe(dataset, real, method, cache):
-    """dict: clip -> (t, 64) coefficients by networks that do not know its person."""
-    found = {}
-    for person in dict.fromkeys(PEOPLE.values()):
-        found |= _kept(cache, dataset, tuple(name for name in PEOPLE if PEOPLE[name] == person), method)
-    with tempfile.TemporaryDirectory() as place:
-        for clip in dataset.clips:
-            (Path(place) / clip.name).symlink_to(Path(clip.sound).parent)
-        strangers = tuple(name for name in real if name not in PEOPLE)
-        for name in strangers:
-            audio = real[name][0]
-            nothing = np.zeros((int(len(audio.samples) / audio.rate_hz * FPS), 64), np.float32)
-            write_clip(Path(place), name, audio=audio, motion=Motion(nothing, FPS, "bfm-64"))
-        return found | _kept(cache, open_dataset(Path(place)), strangers, method)
-
-
-def said_by_adapter(dataset, real, model):
-    """dict: clip -> (t, 64) coefficients by a model with the adapter fitted on clips without its person."""
-    def told(audio):
-        motion = personare.animate(audio, model=model, fps=FPS, layers=personare.STILL)
-        return motion, sound_columns(audio, motion)
-
-    pairs = {}
-    for clip in dataset.clips:
-        motion, heard = told(personare.load(clip.sound))
-        truth = shifted(clip.motion, clip.meta.sync_lag_ms)
-        count = min(len(motion), len(truth))
-        pairs[clip.name] = motion.frames(0, count), truth.frames(0, count), heard[:count]
-    adapters, found = {}, {}
-    for name, (audio, _) in real.items():
-        person = PEOPLE.get(name)
-        if person not in adapters:
-            known = [pair for other, pair in pairs.items() if PEOPLE[other] != person]
-            adapters[person] = fit_adapter([pair[:2] for pair in known], extra=[pair[2] for pair in known])
-        motion, heard = told(audio)
-        found[name] = adapters[person].apply(motion, extra=heard, limits=(-np.inf, np.inf)).values
-    return found
-
-
-def _kept(cache, dataset, names, method):
-    def make():
-        values, seconds = predictions(dataset, names, method, {}, {})
-        print(f"{method} without {', '.join(names)}: {seconds:.0f} s of the processor", flush=True)
-        return values
-
-    # The same key as that of paired_bfm.py, whose networks these are; the long list of strangers is not spelt out.
-    key = json.dumps([method, names, {}, {}]) if len(names) < len(PEOPLE) else f"{method} for strangers"
-    return kept(cache, key.translate({ord(c): "_" for c in ' "{}[],:'}), make)
-
-
 def main():
     """Print r of each clip by each method, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,18 +59,19 @@ def main():
     parser.add_argument("--cache", type=Path)
     asked = parser.parse_args()
     real = real_gaps(asked.folder)
+    sounds = {name: audio for name, (audio, _) in real.items()}
     columns = {"loudness": {name: level(audio, len(gap)) for name, (audio, gap) in real.items()}}
     for model in filter(None, asked.models.split(",")):
         columns[Path(model).name] = {name: gap_by_model(audio, model, len(gap)) for name, (audio, gap) in real.items()}
     with tempfile.TemporaryDirectory() as place:
         dataset = clips_of(asked.folder.parent, Path(place))
-        lips, said = lip_map(asked.folder, dataset), {}
+        (weight, _), said = mouth_map(asked.folder, dataset), {}
         for model in filter(None, asked.adapted.split(",")):
-            said[f"{Path(model).name} adapted"] = said_by_adapter(dataset, real, model)
+            said[f"{Path(model).name} adapted"] = said_by_adapter(dataset, sounds, PEOPLE, model)
         for method in filter(None, asked.recipes.split(",")):
-            said[method] = said_by_recipe(dataset, real, method, asked.cache)
+            said[method] = said_by_recipe(dataset, sounds, PEOPLE, method, asked.cache)
     for method, values in said.items():
-        columns[method] = {name: at_rate(values[name] @ lips, FPS, len(gap)) for name, (_, gap) in real.items()}
+        columns[method] = {name: at_rate(values[name] @ weight[:, 0], FPS, len(gap)) for name, (_, gap) in real.items()}
     found = {method: {name: best_correlation(gap, columns[method][name]) for name, (_, gap) in real.items()}
              for method in columns}
     print(f"{'':30s}" + "".join(f"{method:>13s}" for method in found))

@@ -46,7 +46,12 @@ def sound_of(folder, name):
 
 
 def tracked_mouth(track):
-    """(times s, gap cm, width cm) of the frames in which a face was found."""
+    """The mouth of the frames in which a face was found.
+
+    Returns:
+        (t,) time in seconds; (t, 3) float64 cm: gap of the lips, width of the mouth, height of the lower lip, which is
+        that of its inner edge below the nose and below 0.
+    """
     index = {int(number): i for i, number in enumerate(track["landmark_index"])}
     points = track["landmarks_px_x16"][..., :2].astype(np.float64) / 16
 
@@ -55,7 +60,8 @@ def tracked_mouth(track):
 
     cm = EYES_CM / np.maximum(span(33, 263), 1)
     found = track["detected"].astype(bool)
-    return track["time"][found], (span(13, 14) * cm)[found], (span(61, 291) * cm)[found]
+    mouth = np.stack([span(13, 14), span(61, 291), -span(2, 14)], axis=1) * cm[:, None]
+    return track["time"][found], mouth[found]
 
 
 def best_correlation(one, other):
@@ -98,15 +104,15 @@ def compare(folder, model, articulation):
         audio = sound_of(folder, name)
         if audio is None:
             continue
-        time_s, gap, width = tracked_mouth(track)
+        time_s, tracked = tracked_mouth(track)
         motion = personare.animate(audio, model=model, fps=RATE_HZ, layers=personare.STILL, articulation=articulation)
         grid = np.arange(int(time_s[-1] * RATE_HZ)) / RATE_HZ
-        real = np.interp(grid, time_s, gap)
+        real = np.interp(grid, time_s, tracked[:, 0])
         mouth = resample_in_time(measures_cm(motion), from_hz=RATE_HZ, to_hz=RATE_HZ, frame_count=len(grid))
         ours = np.maximum(mouth[:, 0], 0)
         r, lag = best_correlation(real, ours)
         floor, _ = best_correlation(real, level(audio, len(grid)))
-        real_width = np.interp(grid, time_s, width)
+        real_width = np.interp(grid, time_s, tracked[:, 1])
         wide, _ = best_correlation(real_width, mouth[:, 1])
         yield (name, time_s[-1], r, lag, floor, size(real), size(ours), fast_share(ours), wide, size(real_width),
                size(mouth[:, 1]))
