@@ -178,7 +178,7 @@ def main():
     """Train and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", type=Path)
-    parser.add_argument("--recipes", default="dvp-ridge,puppetry,dvp,faceformer")
+    parser.add_argument("--recipes", default="dvp-ridge,puppetry,dvp,faceformer,stylist")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--option", action="append", default=[], help="METHOD.NAME=VALUE")
     parser.add_argument("--rounds", type=int)
