@@ -8,14 +8,17 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
    flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text).
 3. train: two networks at once on the same batches, augmented on the fly, one with much and one with little
-   look-ahead; the second also imitates the first. SCRATCH/checkpoint.pt every 500 steps.
+   look-ahead; the second also imitates the first. SCRATCH/checkpoint.pt every 500 steps. At the end the layer that
+   gives the curves is solved for in closed form, on --batches more (personare/learn/readout.py).
 4. export: for each network ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card,
    to OUT/vox and OUT/vox-live; the same graphs with 4-bit weights to OUT/vox-small and OUT/vox-small-live; and the
    first network's phones to OUT/phones.
 
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise; with
---no-training as well they are only written again, byte for byte, with the settings below.
-scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/ablate.py compares front ends.
+--no-training as well they are only written again with the settings below and the curves solved for again, which is
+all that a change of the visemes needs; with --batches 0 too they are written byte for byte.
+scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/calibrate.py the poses of the visemes on filmed
+people, and scripts/vox/ablate.py compares front ends.
 
 Needs the commands espeak-ng, flite and festival with the voices of VOICES, the package pocketsphinx and the
 extra personare[learn]. The seed fixes texts, voices and augmentation; with --minutes the number of steps depends
@@ -41,6 +44,7 @@ from personare.learn.export import Folded, onnx_bytes, read_network, weights_byt
 from personare.learn.loop import TrainOptions, train
 from personare.learn.nets.vox import Vox, VoxConfig
 from personare.learn.phones import PHONES
+from personare.learn.readout import set_curves, solve_readouts
 from personare.motion.vox import GRAPH, VoxOptions
 from personare.store import read_bundle, write_bundle
 
@@ -69,14 +73,14 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
             "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE)}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
 # Found by scripts/vox/tune_gates.py on recordings that were held out.
-SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1}
-SMOOTH_LIVE = {"smoothing": (0.1, 0.2, 0.3, 0.4), "smoothing_after": 0}
+SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1, "rest_wait": 4}
+SMOOTH_LIVE = {"smoothing": (0.1, 0.2, 0.3, 0.4), "smoothing_after": 0, "rest_wait": 2}
 DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
     "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-1.2, -1.5, 0.0), **SMOOTH_LIVE},
 }
-# Lips open as far as those of tracked speakers, and less where they are rounded (benchmarks/tracked_video.py).
-SIZE = {"amplitude": 1.1, "opening": 1.85, "rounded_opening": 0.5, "puckering": 1.3}
+# Lips open as far as those of tracked speakers (benchmarks/tracked_video.py).
+SIZE = {"amplitude": 1.1, "opening": 1.85, "puckering": 1.3}
 SOURCES = [
     {"name": "espeak-ng 1.51, 20 languages, 60 voices",
      "licence": "GPL-3.0-or-later; its sound is ours",
@@ -160,13 +164,13 @@ def read_corpora(folder, *, held_out=False):
     return speech, weights
 
 
-def sampler_maker(options):
-    """seed -> Sampler of all shards, with context enough for every network."""
+def sampler_maker(options, **settings):
+    """seed -> Sampler of all shards, with context enough for every network; settings are those of Sampler."""
     speech, weights = read_corpora(options.work / "shards")
     context = tuple(max(getattr(config, name) for config in NETWORKS.values())
                     for name in ("frames_before", "frames_after"))
     return lambda seed: Sampler(speech, weights, mel=MEL, context=context, frame_count=400, augment=AugmentOptions(),
-                                seed=seed)
+                                seed=seed, **settings)
 
 
 def fit(configs, options, minutes, steps, *, checkpoint=None):
@@ -183,6 +187,14 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
                             threads=options.threads, seed=options.seed)
     return train(networks, make_sampler, settings, checkpoint=checkpoint, report=lambda step, seconds, losses: print(
         step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
+
+
+def read_off(networks, options):
+    """Stage 3, at the end: the last layer of the curves, in closed form."""
+    sampler = sampler_maker(options)(options.seed + 2)
+    batches = (sampler.batch(EXAMPLES) for _ in range(options.batches))
+    for network, readout in zip(networks, solve_readouts(networks, batches), strict=True):
+        set_curves(network, readout)
 
 
 def started(options, name):
@@ -231,6 +243,7 @@ def main():
     parser.add_argument("--no-training", action="store_true", help="write the networks of --start again")
     parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
+    parser.add_argument("--batches", type=int, default=100, help="to solve for the curves on; 0 leaves them as trained")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate; less with --start")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the synthetic hours to make")
     parser.add_argument("--threads", type=int, default=1, help="of torch; one more process makes batches")
@@ -244,6 +257,8 @@ def main():
     first = align(options, shards)
     networks = ([started(options, name) for name in NETWORKS] if options.no_training else
                 fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt"))
+    if options.batches:
+        read_off(networks, options)
     rows = sampler_maker(options)(options.seed + 1).batch(EXAMPLES).rows
     for name, network in zip(NETWORKS, networks, strict=True):
         for bundle in export(name, network, options.out, rows):

@@ -97,10 +97,11 @@ class Sampler:
         frame_count: frames with targets in each item.
         augment: AugmentOptions, or None for clean sound.
         seed: of all that is random.
+        targets: gives curves, gates and phones as personare.learn.visemes.targets does; the curves may be others.
     """
 
-    def __init__(self, shards, weights, *, mel, context, frame_count, augment, seed):
-        self.shards, self.mel, self.augment = shards, mel, augment
+    def __init__(self, shards, weights, *, mel, context, frame_count, augment, seed, targets=targets):
+        self.shards, self.mel, self.augment, self.targets = shards, mel, augment, targets
         self.frames_before, self.frames_after = context
         self.weights = np.asarray(weights, np.float64) / np.sum(weights)
         self.frame_count = frame_count
@@ -135,7 +136,7 @@ class Sampler:
             rows = warp_bands(rows, rng, self.augment)
         half_frame_s = 1 / self.mel.rate_hz
         keep = slice(self.frames_before, self.frames_before + self.frame_count)
-        curves, gates, phones = targets(
+        curves, gates, phones = self.targets(
             times[:, 0].astype(int), times[:, 1] / tempo - half_frame_s, times[:, 2] / tempo - half_frame_s,
             frame_count=keep.stop + self.frames_after, rate_hz=self.mel.rate_hz / 2)
         return rows, curves[keep], gates[keep], phones[keep], np.float32(1)

@@ -3,6 +3,9 @@
 Each phone pulls every group of curves to its own pose with a strength of its own (dominance functions, after
 Cohen and Massaro, 1993): a k leaves the rounding to the vowels around it, an s does not. On top stand three
 gates: lips closed for p b m, lip on teeth for f v, rest in pauses. They are hard, never averaged.
+
+The poses were drawn by hand; how far lips part and how wide the mouth is, phone by phone, then came from filmed
+people (scripts/vox/calibrate.py): rounded sounds part the lips little, r narrows the mouth, open vowels do not.
 """
 
 import numpy as np
@@ -12,48 +15,48 @@ from personare.motion.lips import CURVE, CURVES, GATES
 
 # Phone -> jawOpen, lowerDown, upperUp | funnel, pucker, smile, stretch | tongueOut | strength of opening, of width.
 _TABLE = """
-SIL 0    0    0    0    0    0    0    0   1.0 0.5
-P   .06  0    0    0    0    0    0    0   .3  .05
-B   .06  0    0    0    0    0    0    0   .3  .05
-M   .06  0    0    0    0    0    0    0   .3  .05
-F   .06  0    .1   0    0    0    .05  0   .5  .15
-V   .06  0    .1   0    0    0    .05  0   .5  .15
-W   .05  .02  .02  .15  .75  0    0    0   .8  1.5
-T   .06  .12  .05  0    0    .04  .06  0   .8  .1
-D   .06  .12  .05  0    0    .04  .06  0   .8  .1
-N   .07  .12  .04  0    0    .04  .06  0   .7  .1
-S   .04  .18  .08  0    0    .06  .10  0   1.3 .25
-Z   .04  .18  .08  0    0    .06  .10  0   1.3 .25
-SH  .05  .15  .12  .28  .40  0    0    0   1.3 .8
-ZH  .05  .15  .12  .28  .40  0    0    0   1.3 .8
-CH  .05  .15  .12  .25  .35  0    0    0   1.3 .7
-JH  .05  .15  .12  .25  .35  0    0    0   1.3 .7
-TH  .07  .12  .06  0    0    .03  .06  .35 1.0 .15
-DH  .07  .12  .05  0    0    .03  .06  .25 .8  .12
-L   .09  .12  .05  0    0    .04  .05  .10 .6  .1
-R   .07  .10  .05  .12  .25  0    0    0   .6  .35
-K   .09  .10  .04  0    0    .03  .05  0   .5  .06
-G   .09  .10  .04  0    0    .03  .05  0   .5  .06
-NG  .09  .10  .04  0    0    .03  .05  0   .5  .06
-X   .09  .10  .05  0    0    .03  .05  0   .5  .08
-H   .11  .08  .04  0    0    .03  .03  0   .2  .04
-J   .06  .12  .05  0    0    .18  .12  0   .7  .5
-I   .06  .12  .06  0    0    .28  .14  0   1.0 1.0
-IH  .08  .11  .05  0    0    .18  .10  0   .9  .7
-E   .12  .11  .05  0    0    .22  .12  0   1.1 .9
-EH  .16  .11  .05  0    0    .17  .10  0   1.2 .8
-AE  .22  .12  .07  0    0    .17  .12  0   1.6 .9
-A   .24  .09  .05  0    0    .06  .05  0   1.6 .6
-AH  .17  .08  .04  0    0    .05  .04  0   1.2 .5
-AA  .25  .09  .05  .03  .03  .02  .02  0   1.6 .6
-AO  .19  .06  .03  .18  .25  0    0    0   1.5 .8
-O   .12  .05  .03  .18  .50  0    0    0   1.2 1.1
-U   .06  .04  .03  .18  .70  0    0    0   1.0 1.4
-UH  .09  .06  .03  .15  .42  0    0    0   .9  .8
-Y   .06  .05  .03  .20  .65  0    0    0   1.0 1.4
-OE  .10  .06  .03  .18  .50  0    0    0   1.1 1.1
-AX  .10  .09  .04  0    .03  .04  .04  0   .5  .2
-ER  .10  .10  .05  .12  .22  0    0    0   .8  .5
+SIL 0    0    0    0    0    0    0    0    1.0 0.5
+P   .06  0    0    0    0    0    0    0    .3  .05
+B   .06  0    0    0    0    0    0    0    .3  .05
+M   .06  0    0    0    0    0    0    0    .3  .05
+F   .06  0    .1   0    0    0    .05  0    .5  .15
+V   .06  0    .1   0    0    0    .05  0    .5  .15
+W   .005 0    0    .15  .75  0    0    0    .8  1.5
+T   .05  .1   .04  0    0    .055 .085 0    .8  .1
+D   .05  .1   .04  0    0    .045 .065 0    .8  .1
+N   .06  .105 .035 0    0    .06  .09  0    .7  .1
+S   .04  .185 .08  0    0    .09  .15  0    1.3 .25
+Z   .035 .17  .075 0    0    .065 .11  0    1.3 .25
+SH  .04  .115 .09  .28  .26  0    0    0    1.3 .8
+ZH  .04  .115 .09  .28  .26  0    0    0    1.3 .8
+CH  .04  .125 .1   .25  .3   0    0    0    1.3 .7
+JH  .04  .125 .1   .25  .3   0    0    0    1.3 .7
+TH  .07  .12  .06  0    0    .025 .055 .35  1.0 .15
+DH  .07  .12  .05  0    0    .03  .055 .25  .8  .12
+L   .075 .1   .04  0    0    .03  .035 .1   .6  .1
+R   .03  .045 .02  .12  .445 0    0    0    .6  .35
+K   .085 .095 .04  0    0    .03  .05  0    .5  .06
+G   .085 .095 .04  0    0    .03  .05  0    .5  .06
+NG  .085 .095 .04  0    0    .03  .05  0    .5  .06
+X   .09  .1   .05  0    0    .03  .05  0    .5  .08
+H   .125 .09  .045 0    0    .04  .04  0    .2  .04
+J   .065 .13  .055 0    0    .17  .11  0    .7  .5
+I   .065 .135 .065 0    0    .12  .06  0    1.0 1.0
+IH  .09  .125 .055 0    0    .16  .09  0    .9  .7
+E   .14  .125 .06  0    0    .16  .085 0    1.1 .9
+EH  .185 .125 .055 0    0    .2   .145 0    1.2 .8
+AE  .25  .135 .08  0    0    .2   .16  0    1.6 .9
+A   .27  .1   .055 0    0    .135 .165 0    1.6 .6
+AH  .155 .07  .035 0    0    .02  0    0    1.2 .5
+AA  .225 .08  .045 .03  .03  .02  .02  0    1.6 .6
+AO  .165 .05  .025 .18  .305 0    0    0    1.5 .8
+O   .045 .02  .01  .18  .53  0    0    0    1.2 1.1
+U   .015 .01  .01  .18  .725 0    0    0    1.0 1.4
+UH  .05  .03  .015 .15  .415 0    0    0    .9  .8
+Y   .015 .01  .01  .2   .605 0    0    0    1.0 1.4
+OE  .04  .025 .015 .18  .475 0    0    0    1.1 1.1
+AX  .09  .08  .035 0    .02  .04  .04  0    .5  .2
+ER  .08  .08  .04  .12  .21  0    0    0    .8  .5
 """
 _COLUMNS = ("jawOpen", "mouthLowerDown", "mouthUpperUp", "mouthFunnel", "mouthPucker", "mouthSmile",
             "mouthStretch", "tongueOut")
@@ -73,7 +76,8 @@ def _read_table():
 
 
 POSE, STRENGTH = _read_table()
-_IS_OPENING = np.array([name in _OPENING for name in CURVES])
+# The curves that part the lips.
+IS_OPENING = np.array([name in _OPENING for name in CURVES])
 
 # How far a phone reaches beyond its own time, seconds: lips round early, the jaw follows closely.
 OPENING_REACH_S = 0.035
@@ -104,9 +108,10 @@ def targets(phones, starts_s, ends_s, *, frame_count, rate_hz):
     if not len(phones):
         return (np.zeros((frame_count, len(CURVES)), np.float32), _gates(phones, starts, ends, time),
                 np.zeros(frame_count, np.int64))
-    curves = _dominance(phones, starts, ends, time)
+    opening, width = _dominance(phones, starts, ends, time)
+    curves = np.where(IS_OPENING, opening @ POSE, width @ POSE)
     index = np.clip(np.searchsorted(starts, time, side="right") - 1, 0, len(phones) - 1)
-    return curves.astype(np.float32), _gates(phones, starts, ends, time), phones[index]
+    return curves, _gates(phones, starts, ends, time), phones[index]
 
 
 def _with_silence(phones, starts, ends, duration_s):
@@ -134,8 +139,22 @@ def _with_silence(phones, starts, ends, duration_s):
     return array[:, 0].astype(np.int64), array[:, 1], array[:, 2]
 
 
+def dominance(phones, starts_s, ends_s, *, frame_count, rate_hz):
+    """Share that each phone has in every frame; curves are these shares times POSE.
+
+    Args:
+        phones, starts_s, ends_s, frame_count, rate_hz: as targets takes them.
+
+    Returns:
+        opening, width: (t, 42) float32, rows sum to 1; the one for curves that part the lips, the other for the rest.
+    """
+    time = np.arange(frame_count) / rate_hz
+    return _dominance(*_with_silence(np.asarray(phones, np.int64), np.asarray(starts_s, np.float64),
+                                     np.asarray(ends_s, np.float64), frame_count / rate_hz), time)
+
+
 def _dominance(phones, starts, ends, time):
-    """(t, 18) weighted mean of poses; weights fall off exponentially outside the middle half of each phone."""
+    """Two (t, 42) shares of phones; weights fall off exponentially outside the middle half of each phone."""
     length = ends - starts
     low, high = starts + 0.25 * length, ends - 0.25 * length
     before = np.maximum(low[None] - time[:, None], 0)
@@ -143,12 +162,10 @@ def _dominance(phones, starts, ends, time):
     strength = STRENGTH[phones].copy()
     # Short pauses do not bring the mouth to rest; short vowels do not open it fully.
     strength[:, 0] *= np.where(phones == 0, np.clip(length / LONG_PAUSE_S, 0.1, 2), np.clip(length / 0.07, 0.4, 1.4))
-    curves = np.empty((len(time), len(CURVES)))
     opening = strength[:, 0] * np.exp(-(before + after) / OPENING_REACH_S) + 1e-9
     width = strength[:, 1] * np.exp(-before / WIDTH_REACH_BEFORE_S - after / WIDTH_REACH_AFTER_S) + 1e-9
-    for mask, weight in ((_IS_OPENING, opening), (~_IS_OPENING, width)):
-        curves[:, mask] = (weight @ POSE[phones][:, mask]) / weight.sum(1, keepdims=True)
-    return curves
+    which = np.eye(len(PHONES))[phones]
+    return tuple((weight @ which / weight.sum(1, keepdims=True)).astype(np.float32) for weight in (opening, width))
 
 
 def _gates(phones, starts, ends, time):

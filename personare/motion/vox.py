@@ -23,10 +23,6 @@ from personare.store import read_bundle
 
 GRAPH = "model.onnx"
 _PARTS_LIPS = np.array([name in ("jawOpen", "mouthLowerDown", "mouthUpperUp") for name in CURVES])
-_SMALL_WHERE_ROUND = _PARTS_LIPS | np.array([name == "mouthFunnel" for name in CURVES])
-# mouthPucker where lips begin to count as rounded, and of a wholly rounded u or w; that of r and an open o lies below
-# both, see the table of personare/learn/visemes.py.
-FIRST_PUCKER, FULL_PUCKER = 0.3, 0.6
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,8 @@ class VoxOptions:
         smoothing_after: how many of them lie after the frame itself.
         amplitude: factor on the free curves.
         opening: further factor on those that part the lips, so that they open as far as tracked ones do.
-        rounded_opening: share of the opening that is left where lips are wholly rounded, 0..1: a small hole.
         puckering: factor on mouthPucker.
+        rest_wait: frames that a pause must have lasted before lips go to rest; they part again at once.
     """
 
     mel: MelOptions
@@ -55,8 +51,13 @@ class VoxOptions:
     smoothing_after: int = 0
     amplitude: float = 1.0
     opening: float = 1.0
-    rounded_opening: float = 1.0
     puckering: float = 1.0
+    rest_wait: int = 0
+
+    @property
+    def reach_before(self):
+        """Frames before its own that decoding a frame looks at."""
+        return len(self.smoothing) - 1 - self.smoothing_after + self.rest_wait
 
 
 class Vox:
@@ -113,7 +114,7 @@ class Vox:
         run = CarriedRun(self._network, self._silent_state) if carries(self._network) else self.run
         return Pipeline(mel=options.mel, run=run, decode=lambda outputs: decode(outputs, options=options),
                         frames_before=options.frames_before, frames_after=options.frames_after,
-                        reach_before=len(options.smoothing) - 1 - options.smoothing_after,
+                        reach_before=options.reach_before,
                         reach_after=options.smoothing_after, space="arkit-52")
 
     def run(self, rows):
@@ -136,37 +137,45 @@ def decode(outputs, *, options):
     """ARKit-52 values of the network's raw outputs.
 
     Args:
-        outputs: (t + r - 1, 21) float32 for r weights of smoothing; what they reach beyond t is context only.
+        outputs: (t + r, 21) float32, of which the first options.reach_before and the last options.smoothing_after
+            are context only.
         options: VoxOptions.
 
     Returns:
         (t, 52) float32 in 0..1.
     """
-    curves, logits = outputs[:, : len(CURVES)], outputs[:, len(CURVES) :]
+    curves = outputs[options.rest_wait :, : len(CURVES)]
+    mouth = constrain(sized(curves, options), gates_of(outputs[:, len(CURVES) :], options))
+    return arkit_from_curves(smoothed(mouth, options))
+
+
+def gates_of(logits, options):
+    """(t, 3) gates in 0..1 of (t + rest_wait, 3) logits; lips rest no more than at any of the frames they wait."""
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
     gates = 1 / (1 + np.exp(np.minimum(np.maximum(gain * (bias - logits), -30), 30)))
-    mouth = constrain(sized(curves, options), gates)
-    count = len(mouth) - len(options.smoothing) + 1
-    smooth = sum(np.float32(weight) * mouth[i : i + count] for i, weight in enumerate(options.smoothing))
-    return arkit_from_curves(smooth)
+    waited = gates[options.rest_wait :].copy()
+    for earlier in range(options.rest_wait):
+        np.minimum(waited[:, 2], gates[earlier : earlier + len(waited), 2], out=waited[:, 2])
+    return waited
+
+
+def smoothed(rows, options):
+    """(t, c) means of neighbouring rows; len(smoothing) - 1 more are given."""
+    count = len(rows) - len(options.smoothing) + 1
+    return sum(np.float32(weight) * rows[i : i + count] for i, weight in enumerate(options.smoothing))
 
 
 def sized(curves, options):
     """(t, 18) free curves as large as those of tracked mouths, in 0..1."""
-    pucker = CURVE["mouthPucker"]
-    sized = curves * _factors(options.amplitude, options.opening)
-    rounded = (sized[:, pucker] - FIRST_PUCKER) / np.float32(FULL_PUCKER - FIRST_PUCKER)
-    rounded = np.minimum(np.maximum(rounded, 0), 1)
-    lost = np.float32(1 - options.rounded_opening) * rounded
-    sized[:, _SMALL_WHERE_ROUND] *= (1 - lost)[:, None]
-    sized[:, pucker] *= np.float32(options.puckering)
-    return np.minimum(np.maximum(sized, 0), 1)
+    return np.minimum(np.maximum(curves * _factors(options.amplitude, options.opening, options.puckering), 0), 1)
 
 
 @lru_cache(maxsize=16)
-def _factors(amplitude, opening):
+def _factors(amplitude, opening, puckering):
     """(18,) float32 factors on the free curves."""
-    return (amplitude * np.where(_PARTS_LIPS, opening, 1)).astype(np.float32)
+    factors = amplitude * np.where(_PARTS_LIPS, opening, 1)
+    factors[CURVE["mouthPucker"]] *= puckering
+    return factors.astype(np.float32)
 
 
 def open_vox(path=None):

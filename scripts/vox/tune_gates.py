@@ -33,11 +33,10 @@ LEAST_GAIN = 0.002
 def raw_outputs(method, recordings):
     """Outputs of the network, with what decoding reaches beyond the frames of the sound."""
     options, found = method.options, []
-    before = len(options.smoothing) - 1 - options.smoothing_after
     for one in recordings:
         stream = NetworkStream(options.mel, method.run, frames_before=options.frames_before,
-                               frames_after=options.frames_after, first_frame=-before)
-        need = int(np.ceil(len(one.sound) / 16000 * 60)) + len(options.smoothing) - 1
+                               frames_after=options.frames_after, first_frame=-options.reach_before)
+        need = int(np.ceil(len(one.sound) / 16000 * 60)) + options.reach_before + options.smoothing_after
         parts = [part for part in (stream.push(one.sound), stream.finish()) if part is not None]
         while sum(map(len, parts)) < need:
             part = stream.silence()

@@ -82,10 +82,14 @@ class Vox(nn.Module):
         Returns:
             curves (b, t, 18) about 0..1, gates (b, t, 3) logits, phones (b, t, 42) logits.
         """
+        x, phones = self.heard(rows)
+        return tuple(part.transpose(1, 2) for part in (self.curves(x), self.gates(x), phones))
+
+    def heard(self, rows):
+        """What curves and gates are read off, (b, width + 42, t), and the phones' logits (b, 42, t)."""
         x = ((rows - self.mean) / self.std).transpose(1, 2)  # (b, bands, r)
         x = torch.relu(self.stem_norm(self.stem(x)))  # (b, width, before + t + after)
         x = self.head(self.blocks(x))  # (b, width, t)
         phones = self.phones(x)
         # Curves and gates see the phones too: a pose is nearly a weighted sum of the poses of phones.
-        x = torch.cat([x, phones.softmax(1)], 1)  # (b, width + 42, t)
-        return tuple(part.transpose(1, 2) for part in (self.curves(x), self.gates(x), phones))
+        return torch.cat([x, phones.softmax(1)], 1), phones
