@@ -55,7 +55,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", default="vox,facetalk")
     parser.add_argument("--adapted", default="vox", help="models that are adapted to the clips")
-    parser.add_argument("--recipes", default="dvp-ridge,puppetry,dvp,faceformer,stylist")
+    parser.add_argument("--recipes", default="dvp-ridge,stylist,faceformer,puppetry,dvp,karras")
     parser.add_argument("--cache", type=Path)
     asked = parser.parse_args()
     real = real_gaps(asked.folder)
