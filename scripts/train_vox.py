@@ -17,8 +17,8 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise; with
 --no-training as well they are only written again with the settings below and the curves solved for again, which is
 all that a change of the visemes needs; with --batches 0 too they are written byte for byte.
-scripts/vox/tune_gates.py finds the settings in DECODING, scripts/vox/calibrate.py the poses of the visemes on filmed
-people, and scripts/vox/ablate.py compares front ends.
+scripts/vox/tune_gates.py and tune_smoothing.py find the settings in DECODING, scripts/vox/calibrate.py the poses of the
+visemes on filmed people, and scripts/vox/ablate.py compares front ends.
 
 Needs the commands espeak-ng, flite and festival with the voices of VOICES, the package pocketsphinx and the
 extra personare[learn]. The seed fixes texts, voices and augmentation; with --minutes the number of steps depends
@@ -72,12 +72,12 @@ PHONES_NETWORK = VoxConfig(width=288, dilations=DILATIONS[:7], aheads=AHEAD[:7])
 NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
             "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE)}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
-# Found by scripts/vox/tune_gates.py on recordings that were held out.
+# Found by scripts/vox/tune_gates.py on recordings that were held out, SMOOTH_LIVE by scripts/vox/tune_smoothing.py.
 SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1, "rest_wait": 4}
-SMOOTH_LIVE = {"smoothing": (0.1, 0.2, 0.3, 0.4), "smoothing_after": 0, "rest_wait": 2}
+SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_after": 0, "rest_wait": 2}
 DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
-    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-1.2, -1.5, 0.0), **SMOOTH_LIVE},
+    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-0.9, -1.0, 0.0), **SMOOTH_LIVE},
 }
 # Lips open as far as those of tracked speakers (benchmarks/tracked_video.py).
 SIZE = {"amplitude": 1.1, "opening": 1.85, "puckering": 1.3}

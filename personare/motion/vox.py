@@ -34,7 +34,8 @@ class VoxOptions:
         frames_before, frames_after: context of the network, in frames.
         gate_gain: (3,) sharpness of each gate, > 0; 1 leaves the network's own probabilities.
         gate_bias: (3,) logit at which each gate is half closed.
-        smoothing: weights of neighbouring frames against jitter, the earliest first; they sum to 1.
+        smoothing: weights of neighbouring frames against jitter, the earliest first; they sum to 1, and some may be
+            below 0: those lead where a mean of past frames lags.
         smoothing_after: how many of them lie after the frame itself.
         amplitude: factor on the free curves.
         opening: further factor on those that part the lips, so that they open as far as tracked ones do.
@@ -146,7 +147,8 @@ def decode(outputs, *, options):
     """
     curves = outputs[options.rest_wait :, : len(CURVES)]
     mouth = constrain(sized(curves, options), gates_of(outputs[:, len(CURVES) :], options))
-    return arkit_from_curves(smoothed(mouth, options))
+    # Weights below 0 overshoot.
+    return arkit_from_curves(np.minimum(np.maximum(smoothed(mouth, options), 0), 1))
 
 
 def gates_of(logits, options):
@@ -160,7 +162,7 @@ def gates_of(logits, options):
 
 
 def smoothed(rows, options):
-    """(t, c) means of neighbouring rows; len(smoothing) - 1 more are given."""
+    """(t, c) weighted sums of neighbouring rows; len(smoothing) - 1 more are given."""
     count = len(rows) - len(options.smoothing) + 1
     return sum(np.float32(weight) * rows[i : i + count] for i, weight in enumerate(options.smoothing))
 

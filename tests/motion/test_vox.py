@@ -142,6 +142,15 @@ def test_smoothing_weighs_neighbours_in_order():
     np.testing.assert_allclose(jaw, [0.35, 0.05], atol=1e-6)
 
 
+def test_smoothing_may_lead_and_does_not_overshoot():
+    outputs = np.zeros((6, len(CURVES) + 3), np.float32)
+    outputs[2:4, CURVE["jawOpen"]] = 0.8
+    outputs[:, len(CURVES) :] = -50
+    options = VoxOptions(mel=MelOptions(), frames_before=0, frames_after=0, smoothing=(-0.5, 0.25, 1.25))
+    jaw = decode(outputs, options=options)[:, ARKIT_52.index("jawOpen")]
+    np.testing.assert_allclose(jaw, [1, 1, 0, 0], atol=1e-6)
+
+
 def test_a_changed_graph_is_refused(tmp_path):
     for path in builtin_path("vox").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
