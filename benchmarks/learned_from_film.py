@@ -56,7 +56,7 @@ def mouth_map(shared, dataset):
     return weight, REST_CM + np.mean([above - rest @ weight for rest, above in levels], axis=0)
 
 
-def said_by_recipe(dataset, sounds, people, method, cache):
+def said_by_recipe(dataset, sounds, people, method, *, rounds=0, cache=None):
     """What networks of a method say that do not know who speaks.
 
     Args:
@@ -64,6 +64,7 @@ def said_by_recipe(dataset, sounds, people, method, cache):
         sounds: dict: name -> Audio; those of clips of the data set are said as benchmarks/paired_bfm.py says them.
         people: dict: name of a sound -> who of the five speaks, where it is one of them.
         method: name of a recipe.
+        rounds: of training; 0 for as many as benchmarks/paired_bfm.py takes.
         cache: folder that keeps what was said; None for none.
 
     Returns:
@@ -75,7 +76,8 @@ def said_by_recipe(dataset, sounds, people, method, cache):
         others = {name: audio for name, audio in sounds.items() if people.get(name) == person and name not in PEOPLE}
         with tempfile.TemporaryDirectory() as place:
             clips = with_sounds(dataset, others, Path(place)) if others else dataset
-            found |= predictions(clips, (*known, *others), method, cache=cache)
+            found |= predictions(clips, (*known, *others), method, cache=cache,
+                                 training={"rounds": rounds} if rounds else {})
     return found
 
 

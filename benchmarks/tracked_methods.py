@@ -1,7 +1,7 @@
 """Every method against the lip gap tracked in real video, clip by clip, by one protocol.
 
     python benchmarks/tracked_methods.py SHARED_DATA_FOLDER [--models vox,facetalk,BUNDLE] [--adapted vox]
-        [--recipes dvp-ridge,stylist] [--cache FOLDER]
+        [--recipes dvp-ridge,stylist] [--rounds N] [--cache FOLDER]
 
 The clips, the tracked gap and r at the best lag within 0.3 s are those of tracked_video.py. Models and bundles speak
 ARKit-52 or what converts to it, and their gap is that of an average head. Recipes learn from the seven filmed clips of
@@ -56,6 +56,7 @@ def main():
     parser.add_argument("--models", default="vox,facetalk")
     parser.add_argument("--adapted", default="vox", help="models that are adapted to the clips")
     parser.add_argument("--recipes", default="dvp-ridge,stylist,faceformer,puppetry,dvp,karras")
+    parser.add_argument("--rounds", type=int, default=0, help="of the recipes' training; default as in paired_bfm.py")
     parser.add_argument("--cache", type=Path)
     asked = parser.parse_args()
     real = real_gaps(asked.folder)
@@ -69,7 +70,7 @@ def main():
         for model in filter(None, asked.adapted.split(",")):
             said[f"{Path(model).name} adapted"] = said_by_adapter(dataset, sounds, PEOPLE, model)
         for method in filter(None, asked.recipes.split(",")):
-            said[method] = said_by_recipe(dataset, sounds, PEOPLE, method, asked.cache)
+            said[method] = said_by_recipe(dataset, sounds, PEOPLE, method, rounds=asked.rounds, cache=asked.cache)
     for method, values in said.items():
         columns[method] = {name: at_rate(values[name] @ weight[:, 0], FPS, len(gap)) for name, (_, gap) in real.items()}
     found = {method: {name: best_correlation(gap, columns[method][name]) for name, (_, gap) in real.items()}

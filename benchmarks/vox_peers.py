@@ -191,7 +191,7 @@ def film_mouths(takes, shared, *, recipes=(), adapted=(), cache=None):
         dataset = clips_of(shared, Path(place))
         weight, level_cm = mouth_map(shared / "data", dataset)
         for method in recipes:
-            said[method] = said_by_recipe(dataset, sounds, FILMED, method, cache)
+            said[method] = said_by_recipe(dataset, sounds, FILMED, method, cache=cache)
         for model in adapted:
             said[f"{Path(model).name} adapted"] = said_by_adapter(dataset, sounds, FILMED, model)
     return {method: [values[name] @ weight + level_cm for name in sounds] for method, values in said.items()}
