@@ -40,7 +40,7 @@ class VoxOptions:
         amplitude: factor on the free curves.
         opening: further factor on those that part the lips, so that they open as far as tracked ones do.
         puckering: factor on mouthPucker.
-        rest_wait: frames that a pause must have lasted before lips go to rest; they part again at once.
+        rest_fade: frames before, over which lips go to rest as the mean of the gate does; they part again at once.
     """
 
     mel: MelOptions
@@ -53,12 +53,12 @@ class VoxOptions:
     amplitude: float = 1.0
     opening: float = 1.0
     puckering: float = 1.0
-    rest_wait: int = 0
+    rest_fade: int = 0
 
     @property
     def reach_before(self):
         """Frames before its own that decoding a frame looks at."""
-        return len(self.smoothing) - 1 - self.smoothing_after + self.rest_wait
+        return len(self.smoothing) - 1 - self.smoothing_after + self.rest_fade
 
 
 class Vox:
@@ -145,20 +145,21 @@ def decode(outputs, *, options):
     Returns:
         (t, 52) float32 in 0..1.
     """
-    curves = outputs[options.rest_wait :, : len(CURVES)]
+    curves = outputs[options.rest_fade :, : len(CURVES)]
     mouth = constrain(sized(curves, options), gates_of(outputs[:, len(CURVES) :], options))
     # Weights below 0 overshoot.
     return arkit_from_curves(np.minimum(np.maximum(smoothed(mouth, options), 0), 1))
 
 
 def gates_of(logits, options):
-    """(t, 3) gates in 0..1 of (t + rest_wait, 3) logits; lips rest no more than at any of the frames they wait."""
+    """(t, 3) gates in 0..1 of (t + rest_fade, 3) logits; lips rest no more than on average over the fade."""
     gain, bias = np.float32(options.gate_gain), np.float32(options.gate_bias)
     gates = 1 / (1 + np.exp(np.minimum(np.maximum(gain * (bias - logits), -30), 30)))
-    waited = gates[options.rest_wait :].copy()
-    for earlier in range(options.rest_wait):
-        np.minimum(waited[:, 2], gates[earlier : earlier + len(waited), 2], out=waited[:, 2])
-    return waited
+    fade, rest = options.rest_fade, gates[:, 2]
+    faded = gates[fade:].copy()
+    mean = sum(rest[i : i + len(faded)] for i in range(fade + 1)) / np.float32(fade + 1)
+    faded[:, 2] = np.minimum(faded[:, 2], mean)
+    return faded
 
 
 def smoothed(rows, options):

@@ -70,7 +70,7 @@ def films(folder, network, readout, options):
         said = heard @ readout[:-1] + readout[-1]
         closed, bitten, rest = gates_of(heard @ network.gates.weight.detach().numpy()[..., 0].T
                                         + network.gates.bias.detach().numpy(), options).T[..., None]
-        said = said[options.rest_wait :]
+        said = said[options.rest_fade :]
         opening = smoothed(said[:, :42] * (1 - closed) * (1 - bitten) * (1 - rest), options)
         width = smoothed(said[:, 42:] * (1 - rest), options)
         time_s, gap_cm, width_cm = tracked_mouth(track)

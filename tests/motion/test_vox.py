@@ -122,14 +122,14 @@ def test_openings_and_the_rest_have_factors_of_their_own():
     assert values[0, ARKIT_52.index("mouthPucker")] == pytest.approx(0.12)
 
 
-def test_lips_wait_before_they_rest_and_part_at_once():
+def test_lips_go_to_rest_slowly_and_part_at_once():
     outputs = np.zeros((9, 21), np.float32)
-    outputs[:, CURVE["jawOpen"]] = 0.2
+    outputs[:, CURVE["jawOpen"]] = 0.3
     outputs[:, len(CURVES) :] = -30
     outputs[3:7, -1] = 30
-    options = VoxOptions(mel=MelOptions(), frames_before=0, frames_after=0, rest_wait=2)
+    options = VoxOptions(mel=MelOptions(), frames_before=0, frames_after=0, rest_fade=2)
     jaw = decode(outputs, options=options)[:, ARKIT_52.index("jawOpen")]
-    np.testing.assert_allclose(jaw, [0.2, 0.2, 0.2, 0, 0, 0.2, 0.2], atol=1e-6)
+    np.testing.assert_allclose(jaw, [0.3, 0.2, 0.1, 0, 0, 0.3, 0.3], atol=1e-6)
 
 
 def test_smoothing_weighs_neighbours_in_order():
