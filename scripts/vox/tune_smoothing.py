@@ -43,7 +43,7 @@ def gaps(network, batches, options):
     Returns:
         Two (b, t) float64 in cm.
     """
-    asked, labelled, options = [], [], replace(options, rest_wait=0)
+    asked, labelled, options = [], [], replace(options, rest_fade=0)
     for batch in batches:
         with torch.no_grad():
             curves, logits, _ = network(torch.from_numpy(np.ascontiguousarray(own_rows(batch, network.config))))
