@@ -15,8 +15,9 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
    first network's phones to OUT/phones.
 
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise; with
---no-training as well they are only written again with the settings below and the curves solved for again, which is
-all that a change of the visemes needs; with --batches 0 too they are written byte for byte.
+--only vox-live it is that one which goes on, imitating the vox of FOLDER, which stays as it is; with --no-training they
+are only written again with the settings below and the curves solved for again, which is all that a change of the
+visemes needs; with --batches 0 too they are written byte for byte.
 scripts/vox/tune_gates.py and tune_smoothing.py find the settings in DECODING, scripts/vox/calibrate.py the poses of the
 visemes on filmed people, and scripts/vox/ablate.py compares front ends.
 
@@ -71,6 +72,8 @@ AHEAD, LIVE = (1, 1, 1, 1, 1, 0, 0, 0), (1, 0, 0, 0, 0, 0, 0, 0)
 PHONES_NETWORK = VoxConfig(width=288, dilations=DILATIONS[:7], aheads=AHEAD[:7])
 NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
             "vox-live": VoxConfig(width=288, dilations=DILATIONS, aheads=LIVE)}
+# Frames by which gates are asked to begin late. See TrainOptions.
+GATE_LAGS = {"vox": 0, "vox-live": 1}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
 # Found by scripts/vox/tune_gates.py on recordings that were held out, SMOOTH_LIVE by scripts/vox/tune_smoothing.py.
 SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1, "rest_fade": 6}
@@ -186,10 +189,15 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
     if checkpoint and options.start:
         for name, network in zip(configs, networks, strict=True):
             network.load_state_dict(started(options, name).state_dict())
+    for module in (module for network in networks for module in network.modules()):
+        if isinstance(module, torch.nn.Dropout):
+            module.p = options.dropout
     settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=options.rate,
-                            threads=options.threads, seed=options.seed)
-    return train(networks, make_sampler, settings, checkpoint=checkpoint, report=lambda step, seconds, losses: print(
-        step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
+                            threads=options.threads, seed=options.seed,
+                            gate_lags=tuple(GATE_LAGS.get(name, 0) for name in configs))
+    return train(networks, make_sampler, settings, teacher=started(options, "vox") if options.only else None,
+                 checkpoint=checkpoint, report=lambda step, seconds, losses: print(
+                     step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
 
 
 def read_off(networks, options):
@@ -243,30 +251,33 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")
+    parser.add_argument("--only", choices=["vox-live"], help="of --start, that alone goes on, imitating vox")
     parser.add_argument("--no-training", action="store_true", help="write the networks of --start again")
     parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
     parser.add_argument("--batches", type=int, default=100, help="to solve for the curves on; 0 leaves them as trained")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate; less with --start")
+    parser.add_argument("--dropout", type=float, default=0.1, help="of all networks")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the synthetic hours to make")
     parser.add_argument("--threads", type=int, default=1, help="of torch; one more process makes batches")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if options.no_training and not options.start:
-        parser.error("--no-training needs --start, the bundles to write again")
+    if (options.no_training or options.only) and not options.start:
+        parser.error("--no-training and --only need --start, the bundles to write again or to go on from")
+    configs = {name: NETWORKS[name] for name in NETWORKS if options.only in (None, name)}
     shards = options.work / "shards"
     shards.mkdir(parents=True, exist_ok=True)
     synthesise(options, shards)
     first = align(options, shards)
-    networks = ([started(options, name) for name in NETWORKS] if options.no_training else
-                fit(NETWORKS, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt"))
+    networks = ([started(options, name) for name in configs] if options.no_training else
+                fit(configs, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt"))
     if options.batches:
         read_off(networks, options)
     rows = sampler_maker(options)(options.seed + 1).batch(EXAMPLES).rows
-    for name, network in zip(NETWORKS, networks, strict=True):
+    for name, network in zip(configs, networks, strict=True):
         for bundle in export(name, network, options.out, rows):
             print(f"wrote {bundle.folder}")
-    if not options.no_training:
+    if not (options.no_training or options.only):
         print(f"wrote {export_phones(first, options.out).folder}")
 
 

@@ -31,6 +31,8 @@ class TrainOptions:
         average: decay of the running mean of the weights, which is what is kept.
         half_precision: bfloat16 for the convolutions; three times faster on processors that have it.
         imitate: whether networks after the first learn from its answers too.
+        gate_lags: how many frames late the gates of each network are asked to begin; they end in time. One of little
+            look-ahead is then surer of them. None for none.
         threads: of torch; the process that makes batches comes on top.
         seed: of weights and batches.
     """
@@ -43,6 +45,7 @@ class TrainOptions:
     average: float = 0.998
     half_precision: bool = True
     imitate: bool = True
+    gate_lags: tuple[int, ...] = ()
     threads: int = 1
     seed: int = 0
 
@@ -65,7 +68,8 @@ def train(networks, make_sampler, options, *, teacher=None, checkpoint=None, rep
     """
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
-    learners = [_Learner(network, options) for network in networks]
+    lags = options.gate_lags or (0,) * len(networks)
+    learners = [_Learner(network, options, lag) for network, lag in zip(networks, lags, strict=True)]
     step, before_s = _resume(checkpoint, learners)
     batches = _batches(make_sampler, options, first=step)
     begin, losses = time.monotonic() - before_s, []
@@ -97,19 +101,20 @@ def train(networks, make_sampler, options, *, teacher=None, checkpoint=None, rep
 class _Learner:
     """A network, its optimiser, and the running mean of its weights."""
 
-    def __init__(self, network, options):
-        self.network, self.options = network.train(), options
+    def __init__(self, network, options, gate_lag):
+        self.network, self.options, self.gate_lag = network.train(), options, gate_lag
         self.optimiser = torch.optim.AdamW(network.parameters(), weight_decay=options.weight_decay)
         self.averaged = {name: value.detach().clone() for name, value in network.state_dict().items()}
 
     def step(self, batch, example, progress):
         """Learn from one Batch, and from another's outputs for it or None; own outputs and loss on the labels."""
-        curves, gates, phones, trust = (torch.from_numpy(array) for array in (
-            batch.curves, batch.gates, batch.phones, batch.phone_weight))
+        labels = tuple(torch.from_numpy(array) for array in (batch.curves, batch.gates, batch.phones))
+        trust, lag = torch.from_numpy(batch.phone_weight), self.gate_lag
         predicted = _predicted(self.network, batch, self.options)
-        loss = on_labels = vox_loss(predicted, curves, gates, phones, trust)
+        answered = tuple(part[:, lag:] for part in predicted)
+        loss = on_labels = vox_loss(answered, *_begun_late(labels, lag), trust)
         if example is not None:
-            loss = 0.5 * on_labels + 0.5 * imitation_loss(predicted, example)
+            loss = 0.5 * on_labels + 0.5 * imitation_loss(answered, _begun_late(example, lag))
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * _schedule(progress)
         self.optimiser.zero_grad(set_to_none=True)
@@ -129,6 +134,14 @@ class _Learner:
         """What a checkpoint keeps."""
         return {"network": self.network.state_dict(), "averaged": self.averaged,
                 "optimiser": self.optimiser.state_dict()}
+
+
+def _begun_late(wanted, lag):
+    """(curves, gates, phones) from frame `lag` on, with gates that begin `lag` frames later and end when they did."""
+    curves, gates, phones = wanted
+    count = gates.shape[1] - lag
+    late = torch.stack([gates[:, i : i + count] for i in range(lag + 1)]).amin(0)
+    return curves[:, lag:], late, phones[:, lag:]
 
 
 def _predicted(network, batch, options):

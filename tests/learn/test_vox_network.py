@@ -49,6 +49,19 @@ def test_a_toy_problem_is_learned(tmp_path):
     assert curves.abs().mean() < 0.05
 
 
+def test_gates_may_be_asked_to_begin_late_and_end_in_time():
+    network = Vox(CONFIG)
+    train([network], Toy, TrainOptions(steps=200, batch_size=8, learning_rate=1e-2, average=0.9, half_precision=False,
+                                       gate_lags=(1,)))
+    batch = Toy(99).batch(8)
+    with torch.no_grad():
+        found = network(torch.from_numpy(batch.rows))[1][:, 1:, 0].numpy() > 0
+    closed = batch.gates[:, :, 0] > 0
+    late = closed[:, 1:] & closed[:, :-1]
+    assert found[late].mean() > 0.95
+    assert found[~late].mean() < 0.03
+
+
 def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr("personare.learn.loop.SAVE_EVERY", 10)
     steps = []
