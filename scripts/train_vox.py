@@ -75,8 +75,8 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
 # Frames by which gates are asked to begin late. See TrainOptions.
 GATE_LAGS = {"vox": 0, "vox-live": 1}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
-# Found by scripts/vox/tune_gates.py on recordings that were held out, SMOOTH_LIVE by scripts/vox/tune_smoothing.py.
-SMOOTH = {"smoothing": (0.28, 0.44, 0.28), "smoothing_after": 1, "rest_fade": 6}
+# Found by scripts/vox/tune_gates.py on recordings that were held out, the smoothing by scripts/vox/tune_smoothing.py.
+SMOOTH = {"smoothing": (-0.03, -0.01, 0.12, 0.24, 0.32, 0.36), "smoothing_after": 1, "rest_fade": 6}
 SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_after": 0, "rest_fade": 4}
 DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
