@@ -73,11 +73,11 @@ def films(folder, network, readout, options):
         said = said[options.rest_fade :]
         opening = smoothed(said[:, :42] * (1 - closed) * (1 - bitten) * (1 - rest), options)
         width = smoothed(said[:, 42:] * (1 - rest), options)
-        time_s, gap_cm, width_cm = tracked_mouth(track)
+        time_s, mouth = tracked_mouth(track)
         count = min(len(opening), int(time_s[-1] * FRAME_HZ))
         grid = np.arange(count) / FRAME_HZ
-        yield (PEOPLE.get(name, name), opening[:count], width[:count], np.interp(grid, time_s, gap_cm),
-               np.interp(grid, time_s, width_cm))
+        yield (PEOPLE.get(name, name), opening[:count], width[:count], np.interp(grid, time_s, mouth[:, 0]),
+               np.interp(grid, time_s, mouth[:, 1]))
 
 
 def likeness():
