@@ -128,10 +128,11 @@ def rhubarb_motion(phones, sound):
 
 
 def rules_motion(phones, sound):
-    """Motion of dominance functions and closures on phones."""
+    """Motion of dominance functions and closures on phones, as large as vox's."""
     from personare.learn.phones import PHONE_ID
     from personare.learn.visemes import targets
     from personare.motion.lips import arkit_from_curves, constrain
+    from personare.motion.vox import open_vox, sized
 
     rows = []
     for start, end, phone in phones:
@@ -142,7 +143,7 @@ def rules_motion(phones, sound):
     count = int(np.ceil(len(sound) / RATE_HZ * 60))
     curves, gates, _ = targets([PHONE_ID[p] for _, _, p in rows], [s for s, _, _ in rows], [e for _, e, _ in rows],
                                frame_count=count, rate_hz=60.0)
-    return Motion(arkit_from_curves(constrain(curves, gates)), 60, ARKIT_52)
+    return Motion(arkit_from_curves(constrain(sized(curves, open_vox().options), gates)), 60, ARKIT_52)
 
 
 def previous_motions(takes):

@@ -1,4 +1,4 @@
-"""Make the built-in models from nothing but free speech: synthesise, align, train, export.
+"""Make the built-in models from free speech: synthesise, align, train, export.
 
     python scripts/train_vox.py --data DIR --work SCRATCH --out personare/builtin --minutes 160 --seed 0
 
@@ -8,8 +8,8 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
    flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text).
 3. train: two networks at once on the same batches, augmented on the fly, one with much and one with little
-   look-ahead; the second also imitates the first. SCRATCH/checkpoint.pt every 500 steps. At the end the layer that
-   gives the curves is solved for in closed form, on --batches more (personare/learn/readout.py).
+   look-ahead; the second also imitates the first. SCRATCH/checkpoint-vox-vox-live.pt every 500 steps. At the end the
+   layer that gives the curves is solved for in closed form, on --batches more (personare/learn/readout.py).
 4. export: for each network ONNX with folded normalisation and 16-bit weights, the weights to train on, and the card,
    to OUT/vox and OUT/vox-live; the same graphs with 4-bit weights to OUT/vox-small and OUT/vox-small-live; and the
    first network's phones to OUT/phones.
@@ -31,6 +31,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,8 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
 # Frames by which gates are asked to begin late. See TrainOptions.
 GATE_LAGS = {"vox": 0, "vox-live": 1}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
-# Found by scripts/vox/tune_gates.py on recordings that were held out, the smoothing by scripts/vox/tune_smoothing.py.
+# Gates by scripts/vox/tune_gates.py on recordings that were held out, the smoothing by scripts/vox/tune_smoothing.py
+# with calm 3 and 10; the fade to rest by hand, as long as rest in their degraded sound loses no more than .02 to .03.
 SMOOTH = {"smoothing": (-0.03, -0.01, 0.12, 0.24, 0.32, 0.36), "smoothing_after": 1, "rest_fade": 6}
 SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_after": 0, "rest_fade": 4}
 DECODING = {
@@ -96,9 +98,9 @@ SOURCES = [
      "use": "4.4 hours of real speech, English, German, Dutch"},
     {"name": "pocketsphinx en-us acoustic model", "licence": "BSD-2-Clause",
      "use": "phone times of the English recordings"},
-    {"name": "tracked lips of 23 filmed clips, mixed licences",
-     "licence": "measured, not trained on and not contained",
-     "use": "how far lips part and how wide they are in each phone: numbers set by hand in the table of visemes"},
+    {"name": "tracked lips of 23 filmed clips",
+     "licence": "mixed, for some research only or none stated; measured, neither trained on nor contained",
+     "use": "two numbers a phone, lip gap and width, that the visemes were set near by hand"},
 ]
 
 
@@ -184,14 +186,11 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
     make_sampler = sampler_maker(options)
     rows = make_sampler(options.seed + 1).batch(EXAMPLES).rows
     torch.manual_seed(options.seed)
-    networks = [Vox(config, mean=rows.mean((0, 1)), std=np.maximum(rows.std((0, 1)), 0.5))
-                for config in configs.values()]
+    networks = [Vox(replace(config, dropout=options.dropout), mean=rows.mean((0, 1)),
+                    std=np.maximum(rows.std((0, 1)), 0.5)) for config in configs.values()]
     if checkpoint and options.start:
         for name, network in zip(configs, networks, strict=True):
             network.load_state_dict(started(options, name).state_dict())
-    for module in (module for network in networks for module in network.modules()):
-        if isinstance(module, torch.nn.Dropout):
-            module.p = options.dropout
     settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=options.rate,
                             threads=options.threads, seed=options.seed,
                             gate_lags=tuple(GATE_LAGS.get(name, 0) for name in configs))
@@ -252,7 +251,8 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")
     parser.add_argument("--only", choices=["vox-live"], help="of --start, that alone goes on, imitating vox")
-    parser.add_argument("--no-training", action="store_true", help="write the networks of --start again")
+    parser.add_argument("--no-training", action="store_true",
+                        help="write the networks of --start again, the curves solved for anew")
     parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
     parser.add_argument("--steps", type=int, default=0, help="training steps; 0 to go by --minutes")
     parser.add_argument("--batches", type=int, default=100, help="to solve for the curves on; 0 leaves them as trained")
@@ -270,7 +270,8 @@ def main():
     synthesise(options, shards)
     first = align(options, shards)
     networks = ([started(options, name) for name in configs] if options.no_training else
-                fit(configs, options, options.minutes, options.steps, checkpoint=options.work / "checkpoint.pt"))
+                fit(configs, options, options.minutes, options.steps,
+                    checkpoint=options.work / f"checkpoint-{'-'.join(configs)}.pt"))
     if options.batches:
         read_off(networks, options)
     rows = sampler_maker(options)(options.seed + 1).batch(EXAMPLES).rows

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from personare.errors import InputError
 from personare.learn.losses import imitation_loss, vox_loss
 
 # Steps between checkpoints; half a thousand take a few minutes on one core.
@@ -185,6 +186,9 @@ def _resume(checkpoint, learners):
     if not (checkpoint and checkpoint.exists()):
         return 0, 0.0
     state = torch.load(checkpoint, weights_only=True)
+    if len(state["learners"]) != len(learners):
+        raise InputError(checkpoint, expected=f"{len(learners)} networks", got=f"{len(state['learners'])}",
+                         remedy="take it away, or go on with those it is of")
     for learner, kept in zip(learners, state["learners"], strict=True):
         learner.network.load_state_dict(kept["network"])
         learner.optimiser.load_state_dict(kept["optimiser"])

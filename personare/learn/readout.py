@@ -9,7 +9,8 @@ import torch
 
 from personare.learn.loop import own_rows
 
-# Added to the diagonal of the inputs' correlations, so that inputs that say the same share their weight.
+# Share of each input's mean square, the constant's too, that is added to it, so that inputs that say the same share
+# their weight.
 RIDGE = 1e-3
 
 

@@ -74,6 +74,15 @@ def constrain(curves, gates):
     return np.minimum(np.maximum(shaped * (1 - rest), 0), 1)
 
 
+def without_overlap(curves):
+    """(t, 18) curves in 0..1 whose lips do not press through each other: mouthClose gives way, then the jaw."""
+    curves = np.minimum(np.maximum(curves, 0), 1)
+    for name in ("mouthClose", "jawOpen"):
+        overlap = np.maximum(-lip_gap_cm(curves), 0)
+        curves[:, CURVE[name]] = np.maximum(curves[:, CURVE[name]] + overlap / GAP_CM[CURVE[name]], 0)
+    return curves
+
+
 def arkit_from_curves(curves):
     """(t, 52) float32 ARKit-52 values of (t, 18) mouth curves; everything else is 0."""
     values = np.zeros((len(curves), len(ARKIT_52)), np.float32)

@@ -6,7 +6,7 @@ gates are sharpened and pull the curves to contact (personare/motion/lips.py), s
 closures away. It runs through onnxruntime on one thread; docs/motion/vox.md says what it was checked against.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 
 import msgspec
@@ -15,8 +15,8 @@ import numpy as np
 from personare.assets import builtin_path, open_graph
 from personare.audio.mel import MelOptions
 from personare.audio.networks import CarriedRun, carries, silent_state
-from personare.errors import AssetError
-from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain
+from personare.errors import AssetError, InputError
+from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain, without_overlap
 from personare.motion.session import Pipeline, Session
 from personare.motion.windows import refuse_style
 from personare.store import read_bundle
@@ -55,6 +55,16 @@ class VoxOptions:
     puckering: float = 1.0
     rest_fade: int = 0
 
+    def __post_init__(self):
+        def check(name, ok, expected):
+            if not ok:
+                raise InputError(name, expected=expected, got=repr(getattr(self, name)), remedy="change it")
+
+        check("gate_gain", min(self.gate_gain) > 0, "numbers above 0")
+        check("smoothing", self.smoothing and abs(sum(self.smoothing) - 1) < 1e-3, "weights that sum to 1")
+        check("smoothing_after", 0 <= self.smoothing_after < len(self.smoothing), "less than there are weights")
+        check("rest_fade", 0 <= self.rest_fade <= 600, "0 to 600 frames")
+
     @property
     def reach_before(self):
         """Frames before its own that decoding a frame looks at."""
@@ -79,10 +89,12 @@ class Vox:
         self.card = bundle.card
         self._graph_path = bundle.path(GRAPH)
         try:
+            if unknown := set(bundle.card.config) - {field.name for field in fields(VoxOptions)}:
+                raise msgspec.ValidationError(f"unknown setting {', '.join(sorted(unknown))}")
             self.options = msgspec.convert(bundle.card.config, VoxOptions)
         except msgspec.ValidationError as error:
-            raise AssetError(
-                f"{bundle.folder}: its card does not fit this release ({error}); update personare") from error
+            raise AssetError(f"{bundle.folder}: its card does not fit this release ({error}); update personare, or "
+                             "make the bundle again") from error
 
     @cached_property
     def _network(self):
@@ -148,7 +160,7 @@ def decode(outputs, *, options):
     curves = outputs[options.rest_fade :, : len(CURVES)]
     mouth = constrain(sized(curves, options), gates_of(outputs[:, len(CURVES) :], options))
     # Weights below 0 overshoot.
-    return arkit_from_curves(np.minimum(np.maximum(smoothed(mouth, options), 0), 1))
+    return arkit_from_curves(without_overlap(smoothed(mouth, options)))
 
 
 def gates_of(logits, options):

@@ -3,7 +3,8 @@
     python scripts/vox/tune_smoothing.py --work SCRATCH --bundle personare/builtin/vox-live --taps 6 --after 0
 
 A mean of past frames is late. So the weights are solved for, in closed form, on augmented training speech: they bring
-the lip gap that the network asks for, gates and all, as near to that of the labels as they can, in squares, where what
+the lip gap that the network asks for, gates too but not the fade to rest, as near to that of the labels as they can, in
+squares, where what
 moves above 12 Hz costs `calm` times its own squares on top. Weights below 0 lead where a mean would lag. Prints
 settings for DECODING in scripts/train_vox.py for several values of `calm`, and what they give on held-out sentences.
 """
@@ -88,6 +89,8 @@ def main():
     outputs = None
     for calm in CALM:
         found = weights(asked, labelled, taps=options.taps, after=options.after, calm=calm)
+        found = np.round(found, 2)
+        found[np.argmax(found)] += 1 - found.sum()
         changed = replace(settings, smoothing=tuple(np.round(found, 2).tolist()), smoothing_after=options.after)
         outputs = outputs or raw_outputs(with_options(options.bundle, changed), recordings)
         print(calm, {"smoothing": changed.smoothing}, flush=True)

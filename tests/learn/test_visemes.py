@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from personare.learn.phones import PHONE_ID, from_arpabet, from_ipa, spread
-from personare.learn.visemes import targets
+from personare.learn.visemes import IS_OPENING, POSE, dominance, targets
 from personare.motion.lips import LOWER_CM, WIDTH_CM, constrain, lip_gap_cm
 
 RATE_HZ = 60
@@ -57,6 +57,17 @@ def test_pauses_are_rest():
     curves, _ = mouth("B", "AA", "B")
     assert np.abs(curves[:12]).max() < 1e-3
     assert np.abs(curves[-12:]).max() < 1e-3
+
+
+def test_curves_are_the_shares_of_phones_times_their_poses():
+    ids, starts = [PHONE_ID[phone] for phone in ("T", "U", "K", "A")], np.array([0.2, 0.3, 0.42, 0.5])
+    settings = {"frame_count": 50, "rate_hz": RATE_HZ}
+    opening, width = dominance(ids, starts, starts + 0.08, **settings)
+    curves, _, phones = targets(ids, starts, starts + 0.08, **settings)
+    np.testing.assert_allclose(opening.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(width.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.where(IS_OPENING, opening @ POSE, width @ POSE), curves, atol=1e-6)
+    assert opening[:, PHONE_ID["A"]].argmax() in np.flatnonzero(phones == PHONE_ID["A"])
 
 
 def test_no_speech_is_rest():

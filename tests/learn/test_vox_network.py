@@ -7,10 +7,10 @@ torch = pytest.importorskip("torch", reason="training needs the extra personare[
 pytest.importorskip("onnx", reason="export needs the extra personare[learn]")
 
 from personare.assets import builtin_path  # noqa: E402
-from personare.errors import AssetError  # noqa: E402
+from personare.errors import AssetError, InputError  # noqa: E402
 from personare.learn.data import Batch  # noqa: E402
 from personare.learn.export import HALF_ABOVE, LAST, Folded, onnx_bytes, read_network, weights_bytes  # noqa: E402
-from personare.learn.loop import TrainOptions, own_rows, train  # noqa: E402
+from personare.learn.loop import TrainOptions, _begun_late, own_rows, train  # noqa: E402
 from personare.learn.nets.vox import Vox, VoxConfig  # noqa: E402
 from personare.motion.vox import open_vox  # noqa: E402
 from personare.store import read_bundle  # noqa: E402
@@ -60,6 +60,23 @@ def test_gates_may_be_asked_to_begin_late_and_end_in_time():
     late = closed[:, 1:] & closed[:, :-1]
     assert found[late].mean() > 0.95
     assert found[~late].mean() < 0.03
+
+
+def test_an_example_of_late_gates_begins_late_too():
+    gates = torch.tensor([0.0, 0.2, 0.9, 1.0, 0.4, 0.0])[None, :, None]
+    curves = phones = torch.arange(6.0)[None, :, None]
+    later, late, named = _begun_late((curves, gates, phones), 1)
+    assert late.flatten().tolist() == pytest.approx([0.0, 0.2, 0.9, 0.4, 0.0])
+    assert later.flatten().tolist() == named.flatten().tolist() == [1, 2, 3, 4, 5]
+    assert torch.equal(_begun_late((curves, gates, phones), 0)[1], gates)
+
+
+def test_a_checkpoint_of_other_networks_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("personare.learn.loop.SAVE_EVERY", 5)
+    options = TrainOptions(steps=5, batch_size=2, half_precision=False)
+    train([Vox(CONFIG)], Toy, options, checkpoint=tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match="2 networks"):
+        train([Vox(CONFIG), Vox(CONFIG)], Toy, options, checkpoint=tmp_path / "checkpoint.pt")
 
 
 def test_a_stopped_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ from personare import registry
 from personare.assets import builtin_path
 from personare.audio.mel import MelOptions
 from personare.errors import AssetError
-from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain, lip_gap_cm
+from personare.motion.lips import CURVE, CURVES, arkit_from_curves, constrain, curves_from_arkit, lip_gap_cm
+from personare.motion.session import Pipeline, Session
 from personare.motion.vox import VoxOptions, decode, open_vox
 from personare.spaces import ARKIT_52
 from personare.store import read_bundle
@@ -151,6 +152,41 @@ def test_smoothing_may_lead_and_does_not_overshoot():
     np.testing.assert_allclose(jaw, [1, 1, 0, 0], atol=1e-6)
 
 
+def test_lips_that_meet_do_not_pass_through_each_other():
+    outputs = np.zeros((40, len(CURVES) + 3), np.float32)
+    outputs[:, CURVE["jawOpen"]] = np.random.default_rng(0).uniform(0.1, 0.6, 40)
+    outputs[:, len(CURVES) :] = -50
+    outputs[10:14, len(CURVES)] = outputs[20:22, len(CURVES)] = 50
+    options = VoxOptions(mel=MelOptions(), frames_before=0, frames_after=0, smoothing=(-0.4, 0.2, 1.2))
+    gap = lip_gap_cm(curves_from_arkit(decode(outputs, options=options)))
+    assert gap.min() > -1e-5
+    assert gap[10] < 1e-4
+    assert gap[5] > 0.3
+
+
+def test_a_frame_of_a_take_stands_at_its_own_time_whatever_decoding_reaches():
+    mel = MelOptions(rate_hz=120.0)
+    options = VoxOptions(mel=mel, frames_before=0, frames_after=0, smoothing=(0.1, 0.1, 0.6, 0.2), smoothing_after=1,
+                         rest_fade=3)
+
+    def run(rows):
+        outputs = np.full((len(rows) // 2, len(CURVES) + 3), -50, np.float32)
+        outputs[:, : len(CURVES)] = 0
+        outputs[:, CURVE["jawOpen"]] = rows[1::2].max(axis=1) > -5
+        return outputs
+
+    pipeline = Pipeline(mel=mel, run=run, decode=lambda outputs: decode(outputs, options=options), frames_before=0,
+                        frames_after=0, reach_before=options.reach_before, reach_after=options.smoothing_after,
+                        space="arkit-52")
+    for at in (0, 1, 30, 59):
+        sound = np.zeros(16000, np.float32)
+        sound[max(round(at * 16000 / 60) - 60, 0) :][:120] = np.random.default_rng(0).normal(0, 0.5, 120)
+        take = Session(pipeline, fps=60.0)
+        jaw = np.concatenate([take.push(sound).values, take.finish().values])[:, ARKIT_52.index("jawOpen")]
+        assert len(jaw) == 60
+        assert np.argmax(jaw) == at
+
+
 def test_a_changed_graph_is_refused(tmp_path):
     for path in builtin_path("vox").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -160,13 +196,17 @@ def test_a_changed_graph_is_refused(tmp_path):
         open_vox(tmp_path)
 
 
-def test_an_unknown_setting_on_the_card_is_refused(tmp_path):
+@pytest.mark.parametrize(("change", "told"), [
+    ({"frames_before": None}, "frames_before"), ({"rounded_opening": 0.5}, "unknown setting rounded_opening"),
+    ({"smoothing": [0.3, 0.3]}, "sum to 1"), ({"smoothing_after": 6}, "less than there are weights"),
+    ({"rest_fade": -2}, "0 to 600 frames"), ({"gate_gain": [1, 0, 1]}, "above 0")])
+def test_a_card_that_does_not_fit_is_refused(tmp_path, change, told):
     for path in builtin_path("vox").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     card = json.loads((tmp_path / "card.json").read_text())
-    del card["config"]["frames_before"]
+    card["config"] = {name: value for name, value in (card["config"] | change).items() if value is not None}
     (tmp_path / "card.json").write_text(json.dumps(card))
-    with pytest.raises(AssetError, match="frames_before"):
+    with pytest.raises(AssetError, match=told):
         open_vox(tmp_path)
 
 
