@@ -1,4 +1,4 @@
-"""What emotion and articulation cost the lips: PhoneLip of the same curves under each, and the contact on the head.
+"""What emotion and articulation cost the lips: PhoneLip of the same curves under each.
 
     python benchmarks/vox_emotion.py --shared DIR [--model NAME]
 
