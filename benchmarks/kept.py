@@ -1,7 +1,7 @@
 """What takes long to make, kept in a folder between runs until something that it depends on changes.
 
-A file's name holds a hash of the data, of the options and of the code and weights of the package that hear, learn and
-speak, so that a result of other code is never taken for one of this code.
+A file's name holds a hash of the data, of the options, of all code of the package and the benchmarks, and of the
+built-in models, so that a result of other code is never taken for one of this code.
 """
 
 import dataclasses
@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import personare
-
-PARTS = ("audio", "builtin", "learn", "motion")
+from personare.store import atomic_path
 
 
 def kept(cache, name, depends, make):
@@ -29,7 +28,7 @@ def kept(cache, name, depends, make):
     Returns:
         dict of arrays.
     """
-    told = json.dumps([depends, package_hash()], sort_keys=True, default=dataclasses.asdict)
+    told = json.dumps([depends, code_hash()], sort_keys=True, default=dataclasses.asdict)
     path = cache / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.npz" if cache else None
     if path and path.is_file():
         with np.load(path) as file:
@@ -37,7 +36,8 @@ def kept(cache, name, depends, make):
     found = make()
     if path:
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **found)
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **found)
     return found
 
 
@@ -54,10 +54,10 @@ def clips_hash(dataset):
 
 
 @functools.cache
-def package_hash():
-    """Text that differs where the code or the weights of PARTS do."""
-    root, digest = Path(personare.__file__).parent, hashlib.sha256()
-    for path in sorted(path for part in PARTS for path in (root / part).rglob("*") if path.is_file()):
-        if path.suffix != ".pyc":
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+def code_hash():
+    """Text that differs where the code of the package or of the benchmarks does, or a built-in model."""
+    package, digest = Path(personare.__file__).parent, hashlib.sha256()
+    paths = [*package.rglob("*.py"), *Path(__file__).parent.glob("*.py"), *(package / "builtin").rglob("*")]
+    for path in sorted({path for path in paths if path.is_file() and path.suffix != ".pyc"}):
+        digest.update(str(path.relative_to(package.parent)).encode() + path.read_bytes())
     return digest.hexdigest()

@@ -29,7 +29,7 @@ def mouth_map(shared, dataset):
     """The line that reads a mouth off coefficients, by ridge regression on the landmarks of all clips.
 
     It is solved for about each clip's own mean, and laid so that the lips of an average clip close where those of a
-    head at rest do. Left out of the regression, a clip's gap is met with r = .84 to .93.
+    head at rest do.
 
     Args:
         shared: folder with tracks/ and paired_bfm/.

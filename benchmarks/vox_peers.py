@@ -45,7 +45,7 @@ PREVIOUS = "13e9edd"
 # Who of the filmed people speaks in which recording.
 FILMED = {"obama2": "obama"}
 # What the gaps of methods that learned from film may be lessened by, and how many frames they may be later.
-LESS_CM, LATER = np.arange(0, 1.3, 0.1), range(-1, 4)
+LESS_CM, LATER_FRAMES = np.arange(0, 1.3, 0.1), range(-1, 4)
 SHAPE_HZ, FILM_HZ, CROSSFADE_S, PAUSE_S = 100, 30, 0.06, 0.2
 ARPABET = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH",
                      "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V",
@@ -210,7 +210,7 @@ def film_lines(takes, mouths):
     for method, each in mouths.items():
         line(method, takes, [mouth_motion(mouth) for mouth in each])
         moved = [(float(less_cm), later, [mouth_motion(mouth, less_cm=less_cm, later=later) for mouth in each])
-                 for less_cm in LESS_CM for later in LATER]
+                 for less_cm in LESS_CM for later in LATER_FRAMES]
         less_cm, later, best = max(moved, key=lambda one: scored(takes, one[2])["score"])
         line(f"  {less_cm:.1f} cm less, {later} frames later", takes, best)
 
