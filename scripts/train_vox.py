@@ -77,9 +77,11 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
 GATE_LAGS = {"vox": 0, "vox-live": 1}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
 # Gates by scripts/vox/tune_gates.py on recordings that were held out, the smoothing by scripts/vox/tune_smoothing.py
-# with calm 3 and 10; the fade to rest by hand, as long as rest in their degraded sound loses no more than .02 to .03.
+# with calm 3 and 10; the fade to rest by hand, as long as rest in their degraded sound loses no more than .02 to .03,
+# and waking too, as it cost them nothing.
 SMOOTH = {"smoothing": (-0.03, -0.01, 0.12, 0.24, 0.32, 0.36), "smoothing_after": 1, "rest_fade": 6}
-SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_after": 0, "rest_fade": 4}
+SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_after": 0, "rest_fade": 6,
+               "waking": 0.5}
 DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
     "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-0.9, -1.0, 0.0), **SMOOTH_LIVE},

@@ -41,6 +41,7 @@ class VoxOptions:
         opening: further factor on those that part the lips, so that they open as far as tracked ones do.
         puckering: factor on mouthPucker.
         rest_fade: frames before, over which lips go to rest as the mean of the gate does; they part again at once.
+        waking: share of the smoothing that is left out where lips leave rest, 0..1, as far as the gate has fallen.
     """
 
     mel: MelOptions
@@ -54,6 +55,7 @@ class VoxOptions:
     opening: float = 1.0
     puckering: float = 1.0
     rest_fade: int = 0
+    waking: float = 0.0
 
     def __post_init__(self):
         def check(name, ok, expected):
@@ -64,6 +66,7 @@ class VoxOptions:
         check("smoothing", self.smoothing and abs(sum(self.smoothing) - 1) < 1e-3, "weights that sum to 1")
         check("smoothing_after", 0 <= self.smoothing_after < len(self.smoothing), "less than there are weights")
         check("rest_fade", 0 <= self.rest_fade <= 600, "0 to 600 frames")
+        check("waking", 0 <= self.waking <= 1, "0 to 1")
 
     @property
     def reach_before(self):
@@ -158,9 +161,21 @@ def decode(outputs, *, options):
         (t, 52) float32 in 0..1.
     """
     curves = outputs[options.rest_fade :, : len(CURVES)]
-    mouth = constrain(sized(curves, options), gates_of(outputs[:, len(CURVES) :], options))
+    gates = gates_of(outputs[:, len(CURVES) :], options)
+    mouth = constrain(sized(curves, options), gates)
+    smooth = smoothed(mouth, options)
+    if options.waking:
+        smooth = _woken(smooth, mouth, gates[:, 2], options)
     # Weights below 0 overshoot.
-    return arkit_from_curves(without_overlap(smoothed(mouth, options)))
+    return arkit_from_curves(without_overlap(smooth))
+
+
+def _woken(smooth, mouth, rest, options):
+    """(t, 18) smooth curves, nearer to the rough ones (t + r, 18) where the gate of rest (t + r,) falls."""
+    count, own = len(smooth), len(options.smoothing) - 1 - options.smoothing_after
+    before = np.max([rest[i : i + count] for i in range(own + 1)], axis=0)
+    share = np.float32(options.waking) * (before - rest[own : own + count])[:, None]
+    return smooth + share * (mouth[own : own + count] - smooth)
 
 
 def gates_of(logits, options):

@@ -133,6 +133,19 @@ def test_lips_go_to_rest_slowly_and_part_at_once():
     np.testing.assert_allclose(jaw, [0.3, 0.2, 0.1, 0, 0, 0.3, 0.3], atol=1e-6)
 
 
+def test_lips_that_leave_rest_are_smoothed_less():
+    outputs = np.zeros((10, 21), np.float32)
+    outputs[:, CURVE["jawOpen"]] = 0.4
+    outputs[:, len(CURVES) :] = -30
+    outputs[:5, -1] = 30
+    settings = {"mel": MelOptions(), "frames_before": 0, "frames_after": 0, "smoothing": (0.25, 0.25, 0.5)}
+    jaw = {waking: decode(outputs, options=VoxOptions(**settings, waking=waking))[:, ARKIT_52.index("jawOpen")]
+           for waking in (0.0, 0.5, 1.0)}
+    np.testing.assert_allclose(jaw[0], [0, 0, 0, 0.2, 0.3, 0.4, 0.4, 0.4], atol=1e-6)
+    np.testing.assert_allclose(jaw[0.5], [0, 0, 0, 0.3, 0.35, 0.4, 0.4, 0.4], atol=1e-6)
+    np.testing.assert_allclose(jaw[1], [0, 0, 0, 0.4, 0.4, 0.4, 0.4, 0.4], atol=1e-6)
+
+
 def test_smoothing_weighs_neighbours_in_order():
     outputs = np.zeros((4, len(CURVES) + 3), np.float32)
     outputs[1, CURVE["jawOpen"]] = 0.5
@@ -199,7 +212,7 @@ def test_a_changed_graph_is_refused(tmp_path):
 @pytest.mark.parametrize(("change", "told"), [
     ({"frames_before": None}, "frames_before"), ({"rounded_opening": 0.5}, "unknown setting rounded_opening"),
     ({"smoothing": [0.3, 0.3]}, "sum to 1"), ({"smoothing_after": 6}, "less than there are weights"),
-    ({"rest_fade": -2}, "0 to 600 frames"), ({"gate_gain": [1, 0, 1]}, "above 0")])
+    ({"rest_fade": -2}, "0 to 600 frames"), ({"waking": 2}, "0 to 1"), ({"gate_gain": [1, 0, 1]}, "above 0")])
 def test_a_card_that_does_not_fit_is_refused(tmp_path, change, told):
     for path in builtin_path("vox").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
