@@ -7,8 +7,9 @@ The clips, the tracked gap and r at the best lag within 0.3 s are those of track
 ARKit-52 or what converts to it, and their gap is that of an average head. Recipes learn from the seven filmed clips of
 paired_bfm (64 coefficients): for each of these clips without its person, for all others from all seven; so does the
 adapter of a model (personare.motion.adapt). Their gap is read off the coefficients by a line that was fitted to the
-true ones of all of paired_bfm and the tracks, the judged clips among them, which is in their favour. `loudness` is the
-level of the sound. Needs personare[learn].
+true ones of all of paired_bfm and the tracks, the judged clips among them, which is in their favour. The openings
+of vox were set near what the tracks ask for (scripts/vox/calibrate.py), in its favour. `loudness` is the level of the
+sound. Needs personare[learn].
 """
 
 import argparse

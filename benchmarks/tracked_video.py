@@ -10,6 +10,8 @@ percentile less the 5th; `fast` the share of the velocity energy above 12 Hz; wi
 mouth (61 and 291). The landmarks of lips that touch are up to 3 mm apart in some clips. Clips whose picture and
 sound are known to be apart by 0.2 s or more count like the others, as lag is corrected.
 
+The openings and widths of vox, two numbers a phone, were set near what these clips ask for (scripts/vox/calibrate.py).
+
 --scan repeats the comparison at several articulations: r cannot change much, the size does.
 """
 
