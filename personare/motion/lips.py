@@ -78,8 +78,10 @@ def without_overlap(curves):
     """(t, 18) curves in 0..1 whose lips do not press through each other: mouthClose gives way, then the jaw."""
     curves = np.minimum(np.maximum(curves, 0), 1)
     for name in ("mouthClose", "jawOpen"):
-        overlap = np.maximum(-lip_gap_cm(curves), 0)
-        curves[:, CURVE[name]] = np.maximum(curves[:, CURVE[name]] + overlap / GAP_CM[CURVE[name]], 0)
+        gap = lip_gap_cm(curves)
+        if gap.min(initial=0) >= 0:
+            break
+        curves[:, CURVE[name]] = np.maximum(curves[:, CURVE[name]] - np.minimum(gap, 0) / GAP_CM[CURVE[name]], 0)
     return curves
 
 

@@ -173,7 +173,9 @@ def decode(outputs, *, options):
 def _woken(smooth, mouth, rest, options):
     """(t, 18) smooth curves, nearer to the rough ones (t + r, 18) where the gate of rest (t + r,) falls."""
     count, own = len(smooth), len(options.smoothing) - 1 - options.smoothing_after
-    before = np.max([rest[i : i + count] for i in range(own + 1)], axis=0)
+    before = rest[:count]
+    for i in range(1, own + 1):
+        before = np.maximum(before, rest[i : i + count])
     share = np.float32(options.waking) * (before - rest[own : own + count])[:, None]
     return smooth + share * (mouth[own : own + count] - smooth)
 
