@@ -15,7 +15,7 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
    first network's phones to OUT/phones.
 
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise; with
---only vox-live it is that one which goes on, imitating the vox of FOLDER, which stays as it is; with --no-training they
+--only NAME it is that one which goes on, vox-live imitating the vox of FOLDER; the other stays as it is. With --no-training they
 are only written again with the settings below and the curves solved for again, which is all that a change of the
 visemes needs; with --batches 0 too they are written byte for byte.
 scripts/vox/tune_gates.py and tune_smoothing.py find the settings in DECODING, scripts/vox/calibrate.py the poses of the
@@ -84,7 +84,7 @@ SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_af
                "waking": 0.5}
 DECODING = {
     "vox": {"gate_gain": (1.0, 1.0, 2.0), "gate_bias": (-1.2, -1.0, 0.0), **SMOOTH},
-    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-0.9, -1.0, 0.0), **SMOOTH_LIVE},
+    "vox-live": {"gate_gain": (1.4, 0.7, 2.0), "gate_bias": (-1.05, -1.0, 0.0), **SMOOTH_LIVE},
 }
 # Lips open as far as those of tracked speakers (benchmarks/tracked_video.py).
 SIZE = {"amplitude": 1.1, "opening": 1.85, "puckering": 1.3}
@@ -196,7 +196,7 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
     settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=options.rate,
                             threads=options.threads, seed=options.seed,
                             gate_lags=tuple(GATE_LAGS.get(name, 0) for name in configs))
-    return train(networks, make_sampler, settings, teacher=started(options, "vox") if options.only else None,
+    return train(networks, make_sampler, settings, teacher=started(options, "vox") if options.only == "vox-live" else None,
                  checkpoint=checkpoint, report=lambda step, seconds, losses: print(
                      step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
 
@@ -252,7 +252,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")
-    parser.add_argument("--only", choices=["vox-live"], help="of --start, that alone goes on, imitating vox")
+    parser.add_argument("--only", choices=list(NETWORKS), help="of --start, that alone goes on; vox-live imitates vox")
     parser.add_argument("--no-training", action="store_true",
                         help="write the networks of --start again, the curves solved for anew")
     parser.add_argument("--minutes", type=float, default=160.0, help="training time; 0 to go by --steps")
