@@ -15,9 +15,9 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
    first network's phones to OUT/phones.
 
 With --start FOLDER, one that holds such bundles, training goes on from their weights rather than from noise; with
---only NAME it is that one which goes on, vox-live imitating the vox of FOLDER; the other stays as it is. With --no-training they
-are only written again with the settings below and the curves solved for again, which is all that a change of the
-visemes needs; with --batches 0 too they are written byte for byte.
+--only NAME it is that one which goes on, vox-live imitating the vox of FOLDER; the other stays as it is. With
+--no-training they are only written again with the settings below and the curves solved for again, which is all that
+a change of the visemes needs; with --batches 0 too they are written byte for byte.
 scripts/vox/tune_gates.py and tune_smoothing.py find the settings in DECODING, scripts/vox/calibrate.py the poses of the
 visemes on filmed people, and scripts/vox/ablate.py compares front ends.
 
@@ -76,9 +76,9 @@ NETWORKS = {"vox": VoxConfig(width=288, dilations=DILATIONS, aheads=AHEAD),
 # Frames by which gates are asked to begin late. See TrainOptions.
 GATE_LAGS = {"vox": 0, "vox-live": 1}
 SUMMARY = "Speech in any language to the mouth curves of ARKit-52, 60 frames a second."
-# Gates by scripts/vox/tune_gates.py on recordings that were held out, the smoothing by scripts/vox/tune_smoothing.py
-# with calm 3 and 10; the fade to rest by hand, as long as rest in their degraded sound loses no more than .02 to .03,
-# and waking too, as it cost them nothing.
+# Gates by scripts/vox/tune_gates.py on recordings that were held out, closures of vox-live by hand between what serves
+# them and precision; the smoothing by scripts/vox/tune_smoothing.py with calm 3 and 10; the fade to rest by hand, as
+# long as rest in their degraded sound loses no more than .02 to .03, and waking too, as it cost them nothing.
 SMOOTH = {"smoothing": (-0.03, -0.01, 0.12, 0.24, 0.32, 0.36), "smoothing_after": 1, "rest_fade": 6}
 SMOOTH_LIVE = {"smoothing": (-0.07, -0.06, 0.1, 0.24, 0.37, 0.42), "smoothing_after": 0, "rest_fade": 6,
                "waking": 0.5}
@@ -196,7 +196,8 @@ def fit(configs, options, minutes, steps, *, checkpoint=None):
     settings = TrainOptions(steps=steps or 10**9, minutes=minutes, batch_size=14, learning_rate=options.rate,
                             threads=options.threads, seed=options.seed,
                             gate_lags=tuple(GATE_LAGS.get(name, 0) for name in configs))
-    return train(networks, make_sampler, settings, teacher=started(options, "vox") if options.only == "vox-live" else None,
+    teacher = started(options, "vox") if options.only == "vox-live" else None
+    return train(networks, make_sampler, settings, teacher=teacher,
                  checkpoint=checkpoint, report=lambda step, seconds, losses: print(
                      step, f"{seconds:.0f} s", *(f"{loss:.3f}" for loss in losses), flush=True))
 

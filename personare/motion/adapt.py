@@ -126,7 +126,7 @@ def read_adapter(path):
                          remedy="fit it again") from error
 
 
-def fit_adapter(pairs, *, extra=None, reach=3, lags=(-2, -1, 0, 1, 2), ridges=RIDGES):
+def fit_adapter(pairs, *, extra=None, reach=2, lags=(-2, -1, 0, 1, 2), ridges=RIDGES):
     """Solve for an Adapter.
 
     Args:
