@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from personare.learn.augment import AugmentOptions, degrade, warp_bands
+from personare.learn.augment import AugmentOptions, degrade, effort_curve, raise_voice, warp_bands
 
 NONE = AugmentOptions(noise=0, room=0, colour=0, band=0, codec=0, clipping=0, warp=0, mask=0, level_db=(-20, -20))
 
@@ -55,3 +55,20 @@ def test_babble_mixes_as_many_voices_as_asked_at_the_level_asked():
     # The level is that of the speech before, so what is left is the babble.
     under_db = 20 * np.log10(np.std(alone) / np.std(both - alone))
     np.testing.assert_allclose(under_db, 12, atol=0.5)
+
+
+def test_a_raised_voice_gains_more_above():
+    effort_db = np.full(16000, 6, np.float32)
+    for tone_hz, gain_db in ((100, 6), (6000, 9)):
+        tone = np.sin(2 * np.pi * tone_hz * np.arange(16000) / 16000).astype(np.float32)
+        raised = raise_voice(tone, effort_db)
+        np.testing.assert_allclose(20 * np.log10(raised.std() / tone.std()), gain_db, atol=0.2)
+        np.testing.assert_array_equal(raise_voice(tone, 0 * effort_db), tone)
+
+
+def test_effort_stays_in_its_range_and_moves_slowly():
+    options = AugmentOptions(effort=1, effort_db=(-8, 8))
+    curve = effort_curve(16000 * 8, np.random.default_rng(3), options)
+    assert 8 >= np.abs(curve).max() > 2
+    assert np.abs(np.diff(curve)).max() * 16000 < 20
+    assert not effort_curve(16000, np.random.default_rng(3), replace(options, effort=0)).any()
