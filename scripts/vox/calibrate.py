@@ -51,7 +51,7 @@ WIDE_CM, WIDE_PRIOR = 0.41, 30
 
 
 def shares(phones, starts_s, ends_s, *, frame_count, rate_hz, loudness_db):
-    """visemes.targets with the shares of phones, (t, 84), in the place of curves; those of openings grow as these do."""
+    """visemes.targets with the shares of phones, (t, 84), in the place of curves; louder, openings count more."""
     _, gates, phone = targets(phones, starts_s, ends_s, frame_count=frame_count, rate_hz=rate_hz)
     opening, width = dominance(phones, starts_s, ends_s, frame_count=frame_count, rate_hz=rate_hz)
     return np.concatenate([amplitude(loudness_db) * opening, width], axis=1), gates, phone

@@ -64,7 +64,8 @@ def test_loud_speech_parts_the_lips_further_and_they_still_meet():
     assert lip_gap_cm(loud)[frames(2)].min() < 0.01
     np.testing.assert_array_equal(loud[:, ~IS_OPENING & (loud != 0).any(0)][frames(1)],
                                   usual[:, ~IS_OPENING & (loud != 0).any(0)][frames(1)])
-    np.testing.assert_array_equal(mouth("T", "AA", "T", loudness_db=30.0)[0], mouth("T", "AA", "T", loudness_db=12.0)[0])
+    loudest, beyond = (mouth("T", "AA", "T", loudness_db=level)[0] for level in (12.0, 30.0))
+    np.testing.assert_array_equal(loudest, beyond)
 
 
 def test_pauses_are_rest():
