@@ -4,10 +4,12 @@
 
 DIR has bench/ and data/. A voice is raised as in training (personare.learn.augment.raise_voice): its level, and above
 1 kHz half as much again, from the middle of a recording on. `wider` is the lip gap beyond rest in the speech of that
-half over that of the voice as it was, recordings together; visemes.OPENING_PER_10_DB asks for 1.5 at 10 dB.
+half over that of the voice as it was, recordings together; personare.motion.prosody.Loudness asks for 1.4 at 10 dB once
+heard, since 5 dB are those of even speech. `still` is the model alone, without that layer.
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from personare.types import Audio
 STEPS_DB = (-10, -5, 5, 10)
 # The voice rises within this, seconds, as late as the middle; what follows it is measured.
 RISE_S = 0.3
+LAYERS = {"": personare.Layers(blink=0, gaze=0, head=0, brows=0), "still": personare.STILL}
 
 
 def raised_late(sound, effort_db):
@@ -49,17 +52,17 @@ def main():
     takes = recordings(options.shared)
     # Head room for the loudest.
     takes = [(speaker, 0.25 * sound / np.abs(sound).max(), labels) for _, speaker, sound, labels in takes]
-    for model in options.model or ["vox", "vox-live"]:
-        print(f"{model:12s}{'wider':>7s}{'score':>7s}{'recall':>8s}{'prec.':>7s}{'open':>7s}{'rest':>7s}")
+    for model, name in product(options.model or ["vox", "vox-live"], LAYERS):
+        print(f"{f'{model} {name}':18s}{'wider':>7s}{'score':>7s}{'recall':>8s}{'prec.':>7s}{'open':>7s}{'rest':>7s}")
         usual = None
         for effort_db in (0, *STEPS_DB):
             motions = [personare.animate(Audio(raised_late(sound, effort_db), RATE_HZ), model=model, fps=FPS,
-                                         layers=personare.STILL) for _, sound, _ in takes]
+                                         layers=LAYERS[name]) for _, sound, _ in takes]
             row = phonelip([Utterance(motion, labels, speaker)
                             for motion, (speaker, _, labels) in zip(motions, takes, strict=True)])
             total = sum(opened(motion, labels) for motion, (_, _, labels) in zip(motions, takes, strict=True))
             usual = usual or total
-            print(f"{effort_db:+4d} dB     {total / usual:7.2f}{row['score']:7.3f}{row['closure_recall']:8.2f}"
+            print(f"{effort_db:+4d} dB           {total / usual:7.2f}{row['score']:7.3f}{row['closure_recall']:8.2f}"
                   f"{row['closure_precision']:7.2f}{row['open_auc']:7.3f}{row['rest']:7.2f}")
 
 

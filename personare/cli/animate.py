@@ -18,6 +18,7 @@ from personare.cli.options import (
     Head,
     JsonProgress,
     Lips,
+    Loudness,
     Model,
     Output,
     Photo,
@@ -57,6 +58,7 @@ def animate(
     gaze: Gaze = 1.0,
     head: Head = 1.0,
     brows: Brows = 1.0,
+    loudness: Loudness = 1.0,
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
     style: Style = None,
@@ -73,7 +75,8 @@ def animate(
     from personare.motion.layers import STILL, Layers
 
     feeling = emotion_of(emotion)
-    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness,
+                                     seed=seed)
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0

@@ -15,6 +15,7 @@ from personare.cli.options import (
     Head,
     JsonProgress,
     Lips,
+    Loudness,
     Model,
     Quiet,
     Seed,
@@ -50,6 +51,7 @@ def live(
     gaze: Gaze = 1.0,
     head: Head = 1.0,
     brows: Brows = 1.0,
+    loudness: Loudness = 1.0,
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
     style: Style = None,
@@ -73,7 +75,8 @@ def live(
     from personare.live.sources import open_source
     from personare.motion.layers import STILL, Layers
 
-    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, seed=seed)
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness,
+                                     seed=seed)
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]

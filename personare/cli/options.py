@@ -32,6 +32,7 @@ Blink = Annotated[float, typer.Option(min=0, max=2, help="How often the eyes clo
 Gaze = Annotated[float, typer.Option(min=0, max=2, help="Size of glances; 0 off.")]
 Head = Annotated[float, typer.Option(min=0, max=2, help="Size of head motion; 0 off.")]
 Brows = Annotated[float, typer.Option(min=0, max=2, help="Size of brow raises; 0 off.")]
+Loudness = Annotated[float, typer.Option(min=0, max=2, help="How far lips follow a raised or dropped voice; 0 off.")]
 Seed = Annotated[int, typer.Option(min=0, help="Another number gives other blinks, gaze and head motion, and another "
                                             "take of models that draw theirs.")]
 Model = Annotated[str, typer.Option(help="Name of a model or path of a bundle; see `personare list models`.")]

@@ -17,8 +17,6 @@ CUT_SHARE = 0.4
 PAUSES_S, LONG_PAUSE_SHARE = (0.25, 1.2), 0.3
 # Pauses from this length on may be filled with a breath.
 BREATH_PAUSE_S = 0.3
-# A voice is loud or soft over a few syllables: standard deviation of the window it is measured in, seconds.
-LOUDNESS_S = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +97,7 @@ class Sampler:
         frame_count: frames with targets in each item.
         augment: AugmentOptions, or None for clean sound.
         seed: of all that is random.
-        targets: gives curves, gates and phones as personare.learn.visemes.targets does, of the same arguments; the
-            curves may be others.
+        targets: gives curves, gates and phones as personare.learn.visemes.targets does; the curves may be others.
     """
 
     def __init__(self, shards, weights, *, mel, context, frame_count, augment, seed, targets=targets):
@@ -125,17 +122,11 @@ class Sampler:
         sample_count = _smooth_size(self.row_count / mel.rate_hz * RATE_HZ + mel.window_length)
         shard = self.shards[rng.choice(len(self.shards), p=self.weights)]
         if rng.random() < SILENT_SHARE:
-            sound, times = np.zeros(sample_count, np.float32), np.zeros((0, 4))
+            sound, times = np.zeros(sample_count, np.float32), np.zeros((0, 3))
         else:
             sound, times = self._speech(shard, sample_count)
-        half_frame_s, rate_hz = 1 / self.mel.rate_hz, self.mel.rate_hz / 2
-        keep = slice(self.frames_before, self.frames_before + self.frame_count)
-        at_s = (np.arange(keep.stop + self.frames_after) / rate_hz + half_frame_s) * tempo
-        loudness_db = loudness(sound, times, at_s)
         if self.augment is not None:
-            effort_db = effort_curve(sample_count, rng, self.augment)
-            sound = raise_voice(sound, effort_db)
-            loudness_db += effort_db[np.minimum((at_s * RATE_HZ).astype(int), sample_count - 1)]
+            sound = raise_voice(sound, effort_curve(sample_count, rng, self.augment))
             for start, end in _pauses(times, sample_count / RATE_HZ):
                 if rng.random() < self.augment.breath:
                     add_breath(sound[int(start * RATE_HZ) : int(end * RATE_HZ)], sound, rng)
@@ -144,9 +135,11 @@ class Sampler:
         rows = self.rows(sound, mel)[: self.row_count]
         if self.augment is not None:
             rows = warp_bands(rows, rng, self.augment)
+        half_frame_s = 1 / self.mel.rate_hz
+        keep = slice(self.frames_before, self.frames_before + self.frame_count)
         curves, gates, phones = self.targets(
             times[:, 0].astype(int), times[:, 1] / tempo - half_frame_s, times[:, 2] / tempo - half_frame_s,
-            frame_count=len(at_s), rate_hz=rate_hz, loudness_db=loudness_db)
+            frame_count=keep.stop + self.frames_after, rate_hz=self.mel.rate_hz / 2)
         return rows, curves[keep], gates[keep], phones[keep], np.float32(1)
 
     def rows(self, sound, mel):
@@ -167,7 +160,7 @@ class Sampler:
         return self._speech(self.shards[self.rng.integers(len(self.shards))], sample_count)[0]
 
     def _speech(self, shard, sample_count):
-        """(n,) float32 sound of utterances and pauses; (p, 4) phone id, start, end in seconds, number of utterance."""
+        """(n,) float32 sound of utterances and pauses, and (p, 3) phone id, start, end in seconds."""
         rng = self.rng
         speed = np.exp(rng.uniform(*self.augment.speed)) if self.augment else 1.0
         sound = np.zeros(sample_count, np.float32)
@@ -185,39 +178,9 @@ class Sampler:
                 sound[at + wanted[0] : at + wanted[-1] + 1] += part.astype(np.float32) / 32768
                 offset = at / RATE_HZ
                 times.append(np.stack([utterance.phones, utterance.starts_s / speed + offset,
-                                       utterance.ends_s / speed + offset,
-                                       np.full(len(utterance.phones), len(times))], 1))
+                                       utterance.ends_s / speed + offset], 1))
             at += length + int(RATE_HZ * rng.exponential(PAUSES_S[int(rng.random() < LONG_PAUSE_SHARE)]))
-        return sound, np.concatenate(times) if times else np.zeros((0, 4))
-
-
-def loudness(sound, times, at_s):
-    """How loud a voice is at some times, over a few syllables, against all of the same utterance.
-
-    Args:
-        sound: (n,) float32 at 16 kHz, clean.
-        times: (p, 4) phone id, start and end in seconds, number of the utterance; in order.
-        at_s: (t,) seconds, evenly spaced.
-
-    Returns:
-        (t,) float64 in dB; 0 on average over what is spoken of an utterance, 0 far from any.
-    """
-    if not len(times):
-        return np.zeros(len(at_s))
-    edges = np.clip(np.round(np.append(at_s, 2 * at_s[-1] - at_s[-2]) * RATE_HZ).astype(int), 0, len(sound))
-    power = np.diff(np.append(0, np.cumsum(sound.astype(np.float64) ** 2))[edges]) / max(edges[1] - edges[0], 1)
-    phone = np.clip(np.searchsorted(times[:, 1], at_s, side="right") - 1, 0, len(times) - 1)
-    spoken = ((times[phone, 0] > 0) & (times[phone, 1] <= at_s) & (at_s < times[phone, 2])).astype(np.float64)
-    which = times[phone, 3].astype(int)
-    count = np.bincount(which, spoken)
-    usual = (np.bincount(which, spoken * power) / np.maximum(count, 1))[which]
-    sigma = LOUDNESS_S / (at_s[1] - at_s[0])
-    window = np.exp(-0.5 * (np.arange(-int(3 * sigma), int(3 * sigma) + 1) / sigma) ** 2)
-    share = np.convolve(spoken * power / np.maximum(usual, 1e-12), window)
-    near = np.convolve(spoken, window)
-    first = len(window) // 2
-    share, near = share[first : first + len(at_s)], near[first : first + len(at_s)]
-    return np.where(near > 1e-3, 10 * np.log10(np.maximum(share, 1e-9) / np.maximum(near, 1e-9)), 0)
+        return sound, np.concatenate(times) if times else np.zeros((0, 3))
 
 
 def _smooth_size(least):
@@ -229,5 +192,5 @@ def _smooth_size(least):
 def _pauses(times, duration_s):
     """[(start_s, end_s)] of the longer silences before, between and after phones, with a margin."""
     spoken = times[times[:, 0] > 0]
-    edges = np.concatenate([[0.0], spoken[:, 1:3].ravel(), [duration_s]]).clip(0, duration_s).reshape(-1, 2)
+    edges = np.concatenate([[0.0], spoken[:, 1:].ravel(), [duration_s]]).clip(0, duration_s).reshape(-1, 2)
     return [(start + 0.05, end - 0.05) for start, end in edges if end - start > BREATH_PAUSE_S]

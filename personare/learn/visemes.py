@@ -87,12 +87,9 @@ WIDTH_REACH_AFTER_S = 0.055
 CLOSING_S, PARTING_S = 0.060, 0.060
 LONG_PAUSE_S = 0.18
 MIN_HOLD_S = 0.035
-# A voice 10 dB above its usual level parts the lips half as far again: jaws of loud speakers open wider (Schulman 1989,
-# "Articulatory dynamics of loud and normal speech"; Huber and Chandrasekaran 2006). Beyond the limit it stays so.
-OPENING_PER_10_DB, LOUDNESS_LIMIT_DB = 1.5, 12.0
 
 
-def targets(phones, starts_s, ends_s, *, frame_count, rate_hz, loudness_db=0.0):
+def targets(phones, starts_s, ends_s, *, frame_count, rate_hz):
     """Mouth curves, gates and phones for every frame of an utterance.
 
     Args:
@@ -100,7 +97,6 @@ def targets(phones, starts_s, ends_s, *, frame_count, rate_hz, loudness_db=0.0):
         starts_s, ends_s: (p,) float seconds.
         frame_count: rows wanted; row i stands at i / rate_hz.
         rate_hz: frames a second.
-        loudness_db: float or (t,), how far the voice is above its usual level; lips part further in loud speech.
 
     Returns:
         curves (t, 18) float32, free of closures; gates (t, 3) float32 in 0..1; phone (t,) int64 class ids.
@@ -113,15 +109,9 @@ def targets(phones, starts_s, ends_s, *, frame_count, rate_hz, loudness_db=0.0):
         return (np.zeros((frame_count, len(CURVES)), np.float32), _gates(phones, starts, ends, time),
                 np.zeros(frame_count, np.int64))
     opening, width = _dominance(phones, starts, ends, time)
-    curves = np.where(IS_OPENING, amplitude(loudness_db) * (opening @ POSE), width @ POSE)
+    curves = np.where(IS_OPENING, opening @ POSE, width @ POSE)
     index = np.clip(np.searchsorted(starts, time, side="right") - 1, 0, len(phones) - 1)
     return curves, _gates(phones, starts, ends, time), phones[index]
-
-
-def amplitude(loudness_db):
-    """(t, 1) or (1, 1) float32, how much further lips part in a voice so far above its usual level."""
-    limited = np.clip(np.atleast_1d(loudness_db), -LOUDNESS_LIMIT_DB, LOUDNESS_LIMIT_DB)[:, None]
-    return (OPENING_PER_10_DB ** (limited / 10)).astype(np.float32)
 
 
 def _with_silence(phones, starts, ends, duration_s):

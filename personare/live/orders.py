@@ -39,6 +39,7 @@ class Manner:
     gaze: Annotated[float, Query(ge=0, le=2, description="Size of glances.")] = 1.0
     head: Annotated[float, Query(ge=0, le=2, description="Size of head motion.")] = 1.0
     brows: Annotated[float, Query(ge=0, le=2, description="Size of brow raises.")] = 1.0
+    loudness: Annotated[float, Query(ge=0, le=2, description="How far lips follow a raised or dropped voice.")] = 1.0
     still: Annotated[bool, Query(description="Lips only.")] = False
     emotion: Annotated[str | None, Query(pattern=_FEELING, max_length=400, description="joy:0.5,surprise:0.3")] = None
     articulation: Annotated[float, Query(ge=0.3, le=2, description="0.5 mumbles, 1.5 exaggerates.")] = 1.0
@@ -54,7 +55,7 @@ class Manner:
             InputError: no emotion has that name.
         """
         layers = STILL if self.still else Layers(blink=self.blink, gaze=self.gaze, head=self.head, brows=self.brows,
-                                                 seed=self.seed)
+                                                 loudness=self.loudness, seed=self.seed)
         return {"fps": self.fps, "layers": layers, "emotion": emotion_of(self.emotion),
                 "articulation": self.articulation, "style": self.style,
                 "strengths": Strengths(self.lips, self.upper_face, self.smoothing)}

@@ -17,12 +17,12 @@ from math import exp
 import numpy as np
 
 from personare.errors import InputError
-from personare.motion.articulation import articulate, checked_articulation
+from personare.motion.articulation import LEAST, MOST, articulate, checked_articulation
 from personare.motion.emotion import EmotionTrack, blend, emotion_of, pose_of
 from personare.motion.expressions import manners
 from personare.motion.eyes import Blinks, Gaze, eye_columns
 from personare.motion.head import rotation_from_angles, smooth_noise
-from personare.motion.prosody import Accents, VoiceStream
+from personare.motion.prosody import Accents, Loudness, VoiceStream
 from personare.spaces import ARKIT_52
 from personare.types import Motion
 
@@ -38,6 +38,8 @@ TALK_S = (0.12, 0.7)
 MOST_LEAD_S = 0.10
 BLINK = ("eyeBlinkLeft", "eyeBlinkRight")
 WIDE = ("eyeWideLeft", "eyeWideRight")
+# The mouth speaks where the sum of these is above the least.
+SPEAKING_LEAST = 0.1
 MOUTH = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthLowerDownLeft", "mouthUpperUpLeft")
 HELD_COLUMNS = frozenset(ARKIT_52.columns)
 
@@ -51,6 +53,7 @@ class Layers:
         gaze: size of saccades; the eyes keep to the viewer while the head turns.
         head: size of head motion.
         brows: size of brow raises on emphasis.
+        loudness: how far lips follow a voice that is raised or dropped; needs the sound.
         seed: an integer >= 0; the same seed gives the same motion.
     """
 
@@ -58,10 +61,11 @@ class Layers:
     gaze: float = 1.0
     head: float = 1.0
     brows: float = 1.0
+    loudness: float = 1.0
     seed: int = 0
 
     def __post_init__(self):
-        for name in ("blink", "gaze", "head", "brows"):
+        for name in ("blink", "gaze", "head", "brows", "loudness"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and 0 <= value <= 2):
                 raise InputError(name, expected="a strength in 0..2", got=repr(value), remedy="use 1 for the usual")
@@ -69,7 +73,7 @@ class Layers:
             raise InputError("seed", expected="an integer >= 0", got=repr(self.seed), remedy="use 0, 1, 2 ...")
 
 
-STILL = Layers(blink=0, gaze=0, head=0, brows=0)
+STILL = Layers(blink=0, gaze=0, head=0, brows=0, loudness=0)
 
 
 class LayerStream:
@@ -92,6 +96,7 @@ class LayerStream:
         self._voice = None if rate_hz is None else VoiceStream(rate_hz, fps, min(lead_s, MOST_LEAD_S))
         self._frame, self._mouth = 0, 0.0
         self._phase, self._talk = 0.0, 0.0
+        self._loudness = Loudness(fps)
         self._accents = Accents(np.random.default_rng([layers.seed, 3]), fps)
         self._blinks = Blinks(np.random.default_rng([layers.seed, 1]), max(layers.blink, 0.01))
         self._gaze = Gaze(np.random.default_rng([layers.seed, 2]))
@@ -143,9 +148,8 @@ class LayerStream:
         self._frame += len(motion)
         strengths = self._track.strengths(time_s)
         manner = manners(strengths)
-        activity, nod, brow, lid, talk, look = self._follow(time_s, motion.columns(MOUTH).sum(axis=1), manner)
-        if not plain:
-            motion = articulate(motion, np.clip(self._articulation * manner.articulation, 0.3, 2))
+        activity, nod, brow, lid, talk, loud, look = self._follow(time_s, motion.columns(MOUTH).sum(axis=1), manner)
+        motion = articulate(motion, np.clip(loud * self._articulation * manner.articulation, LEAST, MOST))
         if strengths.any():
             motion = blend(motion, pose_of(strengths, time_s, seed=self.layers.seed, activity=talk))
         return motion if self._still else self._alive(motion, time_s, manner, activity, nod, brow, lid, look)
@@ -173,14 +177,16 @@ class LayerStream:
         return Motion(values, motion.fps, motion.space, pose)
 
     def _follow(self, time_s, mouth, manner):
-        """Activity, nod, brow, lid, talk (t,) and gaze (t, 2) of each frame, from the past alone.
+        """Activity, nod, brow, lid, talk, loud (t,) and gaze (t, 2) of each frame, from the past alone.
 
-        Talk is activity that begins at once and ends slowly, so that syllables do not shake an expression.
+        Talk is activity that begins at once and ends slowly, so that syllables do not shake an expression; loud is how
+        much further lips part than in even speech.
         """
         rows, look = [], []
         heard = None if self._voice is None else [part.tolist() for part in self._voice.frames(len(mouth))]
         blinks, fast = manner.blinks.tolist(), 1 - exp(-1 / self.fps / 0.08)
         for i, (now_s, open_now) in enumerate(zip(time_s.tolist(), mouth.tolist(), strict=True)):
+            loud = 1.0
             if heard is None:
                 # Without sound, an opening above the usual stands for stress.
                 self._mouth += fast * (open_now - self._mouth)
@@ -189,7 +195,8 @@ class LayerStream:
                 found = accents.stress(now_s, 4 * (self._mouth - 0.7 * accents.activity))
             else:
                 found = self._accents.voice(now_s, heard[0][i], heard[1][i])
-            rows.append((*found, self._blinks.lid(now_s, found[0], blinks[i]), self._talking(found[0])))
+                loud = self._loudness.factor(heard[0][i], open_now > SPEAKING_LEAST) ** self.layers.loudness
+            rows.append((*found, self._blinks.lid(now_s, found[0], blinks[i]), self._talking(found[0]), loud))
             look.append(self._gaze.direction(now_s, found[0]))
         return *np.array(rows).T, np.array(look)
 

@@ -35,7 +35,7 @@ from personare.audio.mel import LogMelStream
 from personare.audio.resampling import resample
 from personare.learn.phones import PHONE_ID, PHONES
 from personare.learn.readout import heard_by, solve_readouts
-from personare.learn.visemes import POSE, amplitude, dominance, targets
+from personare.learn.visemes import POSE, dominance, targets
 from personare.motion.lips import WIDTH_CM, lip_gap_cm
 from personare.motion.vox import gates_of, open_vox, sized, smoothed
 
@@ -50,11 +50,11 @@ GAP_CM, GAP_PRIOR, GAP_ALIKE = 0.68, 100, 300
 WIDE_CM, WIDE_PRIOR = 0.41, 30
 
 
-def shares(phones, starts_s, ends_s, *, frame_count, rate_hz, loudness_db):
-    """visemes.targets with the shares of phones, (t, 84), in the place of curves; louder, openings count more."""
+def shares(phones, starts_s, ends_s, *, frame_count, rate_hz):
+    """visemes.targets with the shares of phones, (t, 84), in the place of curves."""
     _, gates, phone = targets(phones, starts_s, ends_s, frame_count=frame_count, rate_hz=rate_hz)
-    opening, width = dominance(phones, starts_s, ends_s, frame_count=frame_count, rate_hz=rate_hz)
-    return np.concatenate([amplitude(loudness_db) * opening, width], axis=1), gates, phone
+    both = dominance(phones, starts_s, ends_s, frame_count=frame_count, rate_hz=rate_hz)
+    return np.concatenate(both, axis=1), gates, phone
 
 
 def films(folder, network, readout, options):

@@ -71,13 +71,13 @@ def test_results_are_those_of_animate_and_save(served, spoken, tmp_path, format)
 
 
 def test_options_mean_what_they_mean_on_the_command_line(served, spoken, tmp_path):
-    asked = {"fps": 25, "seed": 3, "blink": 0, "gaze": 0.5, "head": 1.5, "brows": 0.5, "emotion": "joy:0.7",
-             "articulation": 1.3, "model": "vox-small"}
+    asked = {"fps": 25, "seed": 3, "blink": 0, "gaze": 0.5, "head": 1.5, "brows": 0.5, "loudness": 0.5,
+             "emotion": "joy:0.7", "articulation": 1.3, "model": "vox-small"}
     _, _, content = served.ask("POST", "/v1/animate", spoken.read_bytes(), format="npz", **asked)
     (tmp_path / "got.npz").write_bytes(content)
     got = personare.read_motion(tmp_path / "got.npz")
     want = personare.animate(spoken, model="vox-small", fps=25, emotion="joy:0.7", articulation=1.3,
-                             layers=personare.Layers(blink=0, gaze=0.5, head=1.5, brows=0.5, seed=3))
+                             layers=personare.Layers(blink=0, gaze=0.5, head=1.5, brows=0.5, loudness=0.5, seed=3))
     assert got.fps == 25
     np.testing.assert_array_equal(got.values, want.values)
     usual = expected(spoken, fps=25)
@@ -223,8 +223,8 @@ def test_the_document_tells_every_operation(served):
         ("/v1/animate", "post"), ("/v1/jobs", "post"), ("/v1/jobs/{key}", "get"), ("/v1/jobs/{key}", "delete"),
         ("/v1/jobs/{key}/events", "get"), ("/v1/jobs/{key}/result", "get"), ("/health", "get"), ("/metrics", "get")}
     names = {option["name"] for option in api["paths"]["/v1/animate"]["post"]["parameters"]}
-    assert names == {"format", "model", "face", "size", "fps", "seed", "blink", "gaze", "head", "brows", "still",
-                     "emotion", "articulation", "style", "lips", "upper_face", "smoothing"}
+    assert names == {"format", "model", "face", "size", "fps", "seed", "blink", "gaze", "head", "brows", "loudness",
+                     "still", "emotion", "articulation", "style", "lips", "upper_face", "smoothing"}
     assert json.loads(served.ask("GET", "/health")[2]) == {"status": "ok", "model": "vox-small-live"}
     page = served.ask("GET", "/docs")[2].decode()
     assert "://" not in page.replace("http://www.w3.org", "")       # nothing comes from elsewhere

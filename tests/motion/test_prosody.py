@@ -1,11 +1,13 @@
 """Prosody: level and pitch of known sounds, the same in any pieces; accents where loud and high."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import personare
-from personare.motion.layers import Layers, LayerStream
-from personare.motion.prosody import Accents, VoiceStream, nod_curve, raise_curve
+from personare.motion.layers import STILL, Layers, LayerStream
+from personare.motion.prosody import Accents, Loudness, VoiceStream, nod_curve, raise_curve
 from personare.types import Motion
 
 RATE_HZ = 16000
@@ -72,6 +74,30 @@ def test_a_steady_hum_has_no_accents_and_silence_no_activity():
     assert quiet[-1, 0] < 0.01
 
 
+def factors(levels_db, speaking=True):
+    """Loudness.factor of 30 levels a second."""
+    loudness = Loudness(30.0)
+    return np.array([loudness.factor(level, speaking) for level in levels_db])
+
+
+def test_lips_follow_a_voice_that_leaves_its_usual_level(rng):
+    even = -30 + 3 * rng.standard_normal(600)
+    assert (factors(even)[60:] == 1).mean() > 0.99
+    for change_db, low, high in ((12, 1.3, 2), (-12, 0.5, 0.77), (30, 1.8, 2)):
+        found = factors(np.where(np.arange(600) < 300, even, even + change_db))
+        np.testing.assert_array_equal(found[60:300], 1)
+        assert low < found[345] <= high
+        assert np.abs(np.diff(np.log(found))).max() < 0.15
+
+
+def test_the_first_words_are_the_usual_level_and_pauses_do_not_count():
+    assert (factors(np.full(90, -12.0)) == 1).all()
+    loudness = Loudness(30.0)
+    for level, speaking in ((-30.0, True),) * 90 + ((-70.0, False),) * 900:
+        assert loudness.factor(level, speaking) == 1
+    assert loudness.factor(-30.0, True) == 1
+
+
 def test_curves_begin_and_end_at_rest():
     for curve in (nod_curve, raise_curve):
         values = np.array([curve(t) for t in np.arange(0, 2, 0.005)])
@@ -91,6 +117,24 @@ def test_layers_hear_the_voice():
     heard = stream.apply(motion)
     assert deaf.column("browInnerUp").max() == 0
     assert heard.column("browInnerUp").max() > 0.2
+
+
+def test_a_raised_voice_parts_the_lips_further_and_they_still_meet():
+    # Syllables that open and close the mouth, ten seconds; the voice is 12 dB up in the second half.
+    time_s = np.arange(300) / 30
+    jaw = np.round(0.4 * np.abs(np.sin(2 * np.pi * time_s)), 6)
+    motion = Motion(np.zeros((300, 52), np.float32), 30.0, "arkit-52").with_columns({"jawOpen": jaw})
+    sound = np.concatenate([tone(130, 5, 0.05), tone(130, 5, 0.2)])
+    found = {}
+    for strength in (0, 1, 2):
+        stream = LayerStream(30.0, replace(STILL, loudness=strength), rate_hz=RATE_HZ)
+        stream.hear(sound)
+        found[strength] = stream.apply(motion).column("jawOpen")
+    np.testing.assert_allclose(found[0], motion.column("jawOpen"))
+    np.testing.assert_allclose(found[1][:150], found[0][:150])
+    assert found[2][180:].max() > found[1][180:].max() > 1.15 * jaw[180:].max()
+    assert (jaw == 0).any()
+    np.testing.assert_array_equal(found[2][jaw == 0], 0)
 
 
 def test_any_chunks_of_sound_give_the_same_performance(rng):
