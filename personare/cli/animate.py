@@ -75,8 +75,7 @@ def animate(
     from personare.motion.layers import STILL, Layers
 
     feeling = emotion_of(emotion)
-    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness,
-                                     seed=seed)
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, seed=seed)
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0

@@ -75,8 +75,7 @@ def live(
     from personare.live.sources import open_source
     from personare.motion.layers import STILL, Layers
 
-    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness,
-                                     seed=seed)
+    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, seed=seed)
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]
