@@ -35,7 +35,7 @@ class AugmentOptions:
 
     noise: float = 0.6
     snr_db: tuple[float, float] = (3.0, 40.0)
-    babble: float = 0.3
+    babble: float = 0.4
     babble_voices: tuple[int, int] = (3, 14)
     room: float = 0.35
     colour: float = 0.6
@@ -45,7 +45,7 @@ class AugmentOptions:
     warp: float = 0.5
     mask: float = 0.25
     effort: float = 0.5
-    effort_db: tuple[float, float] = (-10.0, 10.0)
+    effort_db: tuple[float, float] = (-4.0, 10.0)
     breath: float = 0.3
     level_db: tuple[float, float] = (-44.0, -12.0)
     speed: tuple[float, float] = (-0.3, 0.2)
