@@ -1,4 +1,4 @@
-"""Life beside the lips: blinks, gaze, head and brows from a seed and the voice; emotion and articulation.
+"""Life beside the lips: blinks, gaze, head, brows and loudness from a seed and the voice; emotion and articulation.
 
 Every layer is a function of time, of past frames and of past sound alone, so a take cut into chunks of any size gives
 the same numbers as the whole, and live use needs no look-ahead beyond the model's own.
@@ -38,8 +38,8 @@ TALK_S = (0.12, 0.7)
 MOST_LEAD_S = 0.10
 BLINK = ("eyeBlinkLeft", "eyeBlinkRight")
 WIDE = ("eyeWideLeft", "eyeWideRight")
-# The mouth speaks where the sum of these is above the least.
-SPEAKING_LEAST = 0.1
+# A mouth in which the sum of these is below the first does not speak; above the second it does.
+SPEAKING = (0.05, 0.15)
 MOUTH = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthLowerDownLeft", "mouthUpperUpLeft")
 HELD_COLUMNS = frozenset(ARKIT_52.columns)
 
@@ -53,16 +53,16 @@ class Layers:
         gaze: size of saccades; the eyes keep to the viewer while the head turns.
         head: size of head motion.
         brows: size of brow raises on emphasis.
-        loudness: how far lips follow a voice that is raised or dropped; needs the sound.
         seed: an integer >= 0; the same seed gives the same motion.
+        loudness: how far lips follow a voice that is raised or dropped; needs the sound.
     """
 
     blink: float = 1.0
     gaze: float = 1.0
     head: float = 1.0
     brows: float = 1.0
-    loudness: float = 1.0
     seed: int = 0
+    loudness: float = 1.0
 
     def __post_init__(self):
         for name in ("blink", "gaze", "head", "brows", "loudness"):
@@ -84,7 +84,8 @@ class LayerStream:
         layers: strengths and seed.
         emotion: Emotion, or what emotion_of takes.
         articulation: 0.3..2, see articulation.articulate.
-        rate_hz: rate of the sound that hear() will get; None where there is none, stress is then read off the mouth.
+        rate_hz: rate of the sound that hear() will get; None where there is none: stress is then read off the mouth,
+            and nothing is loud.
         lead_s: how far sound is heard before its frame comes, as Session.look_ahead_s says.
     """
 
@@ -195,7 +196,9 @@ class LayerStream:
                 found = accents.stress(now_s, 4 * (self._mouth - 0.7 * accents.activity))
             else:
                 found = self._accents.voice(now_s, heard[0][i], heard[1][i])
-                loud = self._loudness.factor(heard[0][i], open_now > SPEAKING_LEAST) ** self.layers.loudness
+                # A mouth that is open in silence, before a word or in a stop, is no dropped voice.
+                share = self._accents.speaking * min(max((open_now - SPEAKING[0]) / (SPEAKING[1] - SPEAKING[0]), 0), 1)
+                loud = self._loudness.factor(heard[0][i], share) ** self.layers.loudness
             rows.append((*found, self._blinks.lid(now_s, found[0], blinks[i]), self._talking(found[0]), loud))
             look.append(self._gaze.direction(now_s, found[0]))
         return *np.array(rows).T, np.array(look)

@@ -135,22 +135,24 @@ class Loudness:
     """
 
     fps: float
-    _spoken: int = 0
+    _spoken: float = 0.0
     _level: float = 0.0
     _usual: float = 0.0
 
     def factor(self, level_db, speaking):
-        """How much further lips part in the next frame than in even speech; about 0.5 to 2.
+        """How much further lips part in the next frame than in even speech, 0.5 to 2.
 
         Args:
             level_db: as VoiceStream gives it.
-            speaking: whether there is speech, by what the mouth does; levels of other frames do not count.
+            speaking: share, 0..1, by which the frame counts as speech.
         """
-        if speaking:
-            self._spoken += 1
-            # The plain mean until there is enough.
-            self._level += max(1 - exp(-1 / self.fps / RAISED_S), 1 / self._spoken) * (level_db - self._level)
-            self._usual += max(1 - exp(-1 / self.fps / USUAL_S), 1 / self._spoken) * (level_db - self._usual)
+        if speaking > 0 and not self._spoken:
+            self._level = self._usual = level_db
+        self._spoken += speaking
+        # The plain mean until there is enough.
+        least = 1 / max(self._spoken, 1.0)
+        self._level += speaking * max(1 - exp(-1 / self.fps / RAISED_S), least) * (level_db - self._level)
+        self._usual += speaking * max(1 - exp(-1 / self.fps / USUAL_S), least) * (level_db - self._usual)
         change_db = self._level - self._usual
         beyond_db = min(max(abs(change_db) - EVEN_DB, 0.0), RAISED_LIMIT_DB)
         return OPENING_PER_10_DB ** (beyond_db / (10 if change_db > 0 else -10))
@@ -163,11 +165,15 @@ class Accents:
     Args:
         rng: numpy Generator.
         fps: frames a second.
+
+    Attributes:
+        speaking: whether the sound of the last frame is loud enough for speech.
     """
 
     rng: np.random.Generator
     fps: float
     activity: float = 0.0
+    speaking: bool = False
     _loud: float = QUIET_DB
     _level: float = 0.0
     _pitch: float = 0.0
@@ -191,7 +197,7 @@ class Accents:
         """
         step_s = 1 / self.fps
         self._loud = max(level_db, self._loud - LOUD_FALL_DB_S * step_s, QUIET_DB)
-        speaking = level_db > max(self._loud - SPEECH_RANGE_DB, QUIET_DB)
+        self.speaking = speaking = level_db > max(self._loud - SPEECH_RANGE_DB, QUIET_DB)
         self.activity += (1 - exp(-step_s / (0.10 if speaking else 0.22))) * (speaking - self.activity)
         rise = 0.0
         if speaking:

@@ -23,7 +23,7 @@ from http_server import Served, form, wait_until
 from websockets.sync.client import connect
 
 from personare.live.http_service import open_service
-from personare.live.orders import KINDS
+from personare.live.orders import KINDS, Manner
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,8 @@ def test_options_mean_what_they_mean_on_the_command_line(served, spoken, tmp_pat
                              layers=personare.Layers(blink=0, gaze=0.5, head=1.5, brows=0.5, loudness=0.5, seed=3))
     assert got.fps == 25
     np.testing.assert_array_equal(got.values, want.values)
+    # This recording is too even to tell.
+    assert Manner(loudness=0.5).options()["layers"].loudness == 0.5
     usual = expected(spoken, fps=25)
     assert np.abs(want.values - usual.values).max() > 0.1
     still = served.ask("POST", "/v1/animate", spoken.read_bytes(), format="json", still="true")[2]
