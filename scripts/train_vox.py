@@ -6,7 +6,9 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 
 1. synthesise: speech with exact phone times from espeak-ng, flite and festival, about 14 hours, 10 minutes.
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
-   flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text).
+   flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text); with
+   --clones DIR, a folder that holds clones of Picovoice/speech-to-intent-benchmark, Picovoice/wake-word-benchmark and
+   resemble-ai/Resemblyzer, for their recordings of 361 people and more as well (scripts/vox/crowd.py).
 3. train: two networks at once on the same batches, augmented on the fly, one with much and one with little
    look-ahead; the second also imitates the first. SCRATCH/checkpoint-vox-vox-live.pt every 500 steps. At the end the
    layer that gives the curves is solved for in closed form, on --batches more (personare/learn/readout.py).
@@ -60,10 +62,12 @@ FESTIVAL = {"kal_diphone": 0.5, "ked_diphone": 0.5, "lp_diphone": 0.22, "pc_diph
 ESPEAK = {"en": 2.5, "de": 0.4, "nl": 0.4, "cmn": 0.45, **dict.fromkeys(
     ("fr", "es", "it", "pt", "pl", "tr", "sv", "fi", "cs", "id", "ru", "el", "hi", "ar", "ja", "ko"), 0.28)}
 # How often each kind of shard is drawn from; real voices make up more than half.
-WEIGHT = {"cc0_kathleen": 9.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0, "flite": 1.8,
-          "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
-# One recorded sentence of so many is never trained on: scripts/vox/tune_gates.py needs some.
-HELD_OUT_EVERY = 25
+WEIGHT = {"cc0_kathleen": 9.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0, "crowd_commands": 6.0,
+          "crowd_words": 2.5, "crowd_readers": 6.0, "flite": 1.8, "festival_kal": 0.9, "festival_ked": 0.9,
+          "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
+# One recorded sentence of so many is never trained on: scripts/vox/tune_gates.py needs some. None of those whose phones
+# were but heard by a network, as nothing can be judged by them.
+HELD_OUT_EVERY, HEARD = 25, "crowd_readers"
 # Items of the batch that the features' mean and the rounding of short weights are taken from.
 EXAMPLES = 28
 # A block has so many of its three taps in the future. See VoxConfig.
@@ -98,6 +102,11 @@ SOURCES = [
      "use": "synthesised speech with phone times"},
     {"name": "rhasspy dataset-voice-kathleen, -kerstin, -nathalie, -flemishguy", "licence": "CC0-1.0",
      "use": "4.4 hours of real speech, English, German, Dutch"},
+    {"name": "Picovoice speech-to-intent-benchmark and wake-word-benchmark", "licence": "Apache-2.0",
+     "use": "38 minutes of real English speech by more than 50 people each, at their own microphones"},
+    {"name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), its 351 sentences in resemble-ai/Resemblyzer",
+     "licence": "CC-BY-4.0",
+     "use": "1.1 hours of real English speech by 261 readers, phones as the networks before heard them"},
     {"name": "pocketsphinx en-us acoustic model", "licence": "BSD-2-Clause",
      "use": "phone times of the English recordings"},
     {"name": "tracked lips of 23 filmed clips",
@@ -126,7 +135,7 @@ def synthesise(options, shards):
 
 
 def align(options, shards):
-    """Stage 2: phone times of the recordings; the network that found half of them."""
+    """Stage 2: phone times of the recordings; the network that found those of two speakers."""
     corpus = options.data / "speech_cc0"
     run([sys.executable, HERE / "align_sphinx.py", "--corpus", corpus, "--speaker", "kathleen", "--shift", 0.005,
          "--out", shards / "cc0_kathleen.npz"], shards / "cc0_kathleen.npz")
@@ -140,6 +149,11 @@ def align(options, shards):
         out = shards / f"cc0_{speaker}.npz"
         run([sys.executable, HERE / "align_network.py", "--corpus", corpus, "--speaker", speaker, "--weights", first,
              "--out", out], out)
+    heard_by = [options.start / "vox" / WEIGHTS, first] if options.start else [first]
+    for source in ("commands", "words", "readers") if options.clones else ():
+        out = shards / f"crowd_{source}.npz"
+        run([sys.executable, HERE / "crowd.py", "--clones", options.clones, "--source", source, "--weights", *heard_by,
+             "--like", shards / "cc0_kathleen.npz", shards / "flite_slt.npz", "--out", out], out)
     return read_network(first)
 
 
@@ -166,7 +180,7 @@ def read_corpora(folder, *, held_out=False):
     """(list of lists of Utterance, weights) of the shards in a folder; held_out: the sentences kept from training."""
     speech, weights = [], []
     for path in sorted(folder.glob("*.npz")):
-        real = path.stem.startswith("cc0_")
+        real = path.stem.startswith(("cc0_", "crowd_")) and path.stem != HEARD
         kept = [item for i, item in enumerate(read_shard(path)) if (i % HELD_OUT_EVERY == 0) is held_out or not real]
         if real or not held_out:
             speech.append(kept)
@@ -250,6 +264,7 @@ def main():
     """Run all stages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with speech_cc0")
+    parser.add_argument("--clones", type=Path, help="folder of clones with recordings of many people")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")

@@ -120,7 +120,7 @@ class Sampler:
         tempo = rng.choice(self.augment.tempos) if self.augment else 1.0
         mel = replace(self.mel, rate_hz=self.mel.rate_hz / tempo)
         sample_count = _smooth_size(self.row_count / mel.rate_hz * RATE_HZ + mel.window_length)
-        shard = self.shards[rng.choice(len(self.shards), p=self.weights)]
+        shard = self._shard()
         if rng.random() < SILENT_SHARE:
             sound, times = np.zeros(sample_count, np.float32), np.zeros((0, 3))
         else:
@@ -157,7 +157,10 @@ class Sampler:
 
     def _voices(self, sample_count):
         """(n,) float32 of other people speaking."""
-        return self._speech(self.shards[self.rng.integers(len(self.shards))], sample_count)[0]
+        return self._speech(self._shard(), sample_count)[0]
+
+    def _shard(self):
+        return self.shards[self.rng.choice(len(self.shards), p=self.weights)]
 
     def _speech(self, shard, sample_count):
         """(n,) float32 sound of utterances and pauses, and (p, 3) phone id, start, end in seconds."""
