@@ -7,8 +7,8 @@ Stages, each skipped where its result lies in SCRATCH already, so that an interr
 1. synthesise: speech with exact phone times from espeak-ng, flite and festival, about 14 hours, 10 minutes.
 2. align: phone times for DIR/speech_cc0 (kathleen by pocketsphinx, nathalie as published; kerstin and
    flemishguy by a first network, trained for a quarter of the time, against espeak-ng's phones of the text); with
-   --clones DIR, a folder that holds clones of Picovoice/speech-to-intent-benchmark, Picovoice/wake-word-benchmark and
-   resemble-ai/Resemblyzer, for their recordings of 361 people and more as well (scripts/vox/crowd.py).
+   --clones DIR, a folder that holds LibriSpeech's test-clean and clones of Picovoice/speech-to-intent-benchmark,
+   Picovoice/wake-word-benchmark and resemble-ai/Resemblyzer, for their 350 and more speakers (scripts/vox/crowd.py).
 3. train: two networks at once on the same batches, augmented on the fly, one with much and one with little
    look-ahead; the second also imitates the first. SCRATCH/checkpoint-vox-vox-live.pt every 500 steps. At the end the
    layer that gives the curves is solved for in closed form, on --batches more (personare/learn/readout.py).
@@ -62,12 +62,13 @@ FESTIVAL = {"kal_diphone": 0.5, "ked_diphone": 0.5, "lp_diphone": 0.22, "pc_diph
 ESPEAK = {"en": 2.5, "de": 0.4, "nl": 0.4, "cmn": 0.45, **dict.fromkeys(
     ("fr", "es", "it", "pt", "pl", "tr", "sv", "fi", "cs", "id", "ru", "el", "hi", "ar", "ja", "ko"), 0.28)}
 # How often each kind of shard is drawn from; real voices make up more than half.
-WEIGHT = {"cc0_kathleen": 9.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0, "crowd_commands": 6.0,
-          "crowd_words": 2.5, "crowd_readers": 6.0, "flite": 1.8, "festival_kal": 0.9, "festival_ked": 0.9,
-          "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
-# One recorded sentence of so many is never trained on: scripts/vox/tune_gates.py needs some. None of those whose phones
-# were but heard by a network, as nothing can be judged by them.
-HELD_OUT_EVERY, HEARD = 25, "crowd_readers"
+WEIGHT = {"cc0_kathleen": 6.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0,
+          "crowd_librispeech": 16.0, "crowd_commands": 4.0, "crowd_words": 1.5, "crowd_readers": 3.0, "flite": 1.8,
+          "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak": 0.3}
+# One recorded sentence of so many is never trained on, and of LibriSpeech all of a woman and a man:
+# scripts/vox/tune_gates.py needs some. None of those whose phones were but heard by a network, as nothing can be judged
+# by them.
+HELD_OUT_EVERY, HELD_OUT_READERS, HEARD = 25, {"librispeech/121/en", "librispeech/61/en"}, "crowd_readers"
 # Items of the batch that the features' mean and the rounding of short weights are taken from.
 EXAMPLES = 28
 # A block has so many of its three taps in the future. See VoxConfig.
@@ -104,8 +105,9 @@ SOURCES = [
      "use": "4.4 hours of real speech, English, German, Dutch"},
     {"name": "Picovoice speech-to-intent-benchmark and wake-word-benchmark", "licence": "Apache-2.0",
      "use": "38 minutes of real English speech by more than 50 people each, at their own microphones"},
-    {"name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), its 351 sentences in resemble-ai/Resemblyzer",
-     "licence": "CC-BY-4.0",
+    {"name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), test-clean", "licence": "CC-BY-4.0",
+     "use": "4 hours of real English speech by 40 readers"},
+    {"name": "LibriSpeech, 351 sentences of other readers, in resemble-ai/Resemblyzer", "licence": "CC-BY-4.0",
      "use": "1.1 hours of real English speech by 261 readers, phones as the networks before heard them"},
     {"name": "pocketsphinx en-us acoustic model", "licence": "BSD-2-Clause",
      "use": "phone times of the English recordings"},
@@ -150,7 +152,7 @@ def align(options, shards):
         run([sys.executable, HERE / "align_network.py", "--corpus", corpus, "--speaker", speaker, "--weights", first,
              "--out", out], out)
     heard_by = [options.start / "vox" / WEIGHTS, first] if options.start else [first]
-    for source in ("commands", "words", "readers") if options.clones else ():
+    for source in ("librispeech", "commands", "words", "readers") if options.clones else ():
         out = shards / f"crowd_{source}.npz"
         run([sys.executable, HERE / "crowd.py", "--clones", options.clones, "--source", source, "--weights", *heard_by,
              "--like", shards / "cc0_kathleen.npz", shards / "flite_slt.npz", "--out", out], out)
@@ -176,12 +178,17 @@ def weight_of(name):
     return WEIGHT[max((key for key in WEIGHT if name.startswith(key)), key=len)]
 
 
+def is_held_out(item, i):
+    """Whether the i-th Utterance of a recorded corpus is kept from training."""
+    return item.speaker in HELD_OUT_READERS if item.speaker.startswith("librispeech/") else i % HELD_OUT_EVERY == 0
+
+
 def read_corpora(folder, *, held_out=False):
     """(list of lists of Utterance, weights) of the shards in a folder; held_out: the sentences kept from training."""
     speech, weights = [], []
     for path in sorted(folder.glob("*.npz")):
         real = path.stem.startswith(("cc0_", "crowd_")) and path.stem != HEARD
-        kept = [item for i, item in enumerate(read_shard(path)) if (i % HELD_OUT_EVERY == 0) is held_out or not real]
+        kept = [item for i, item in enumerate(read_shard(path)) if is_held_out(item, i) is held_out or not real]
         if real or not held_out:
             speech.append(kept)
             weights.append(weight_of(path.stem))
@@ -264,7 +271,7 @@ def main():
     """Run all stages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with speech_cc0")
-    parser.add_argument("--clones", type=Path, help="folder of clones with recordings of many people")
+    parser.add_argument("--clones", type=Path, help="folder of LibriSpeech and clones with recordings of many people")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder, 4 GB")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundles into")
     parser.add_argument("--start", type=Path, help="folder of bundles whose weights to go on from")

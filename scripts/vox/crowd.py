@@ -1,7 +1,9 @@
-"""Phone times of recordings by many speakers, from clones of three public repositories.
+"""Phone times of recordings by many speakers, from LibriSpeech and clones of three public repositories.
 
     python scripts/vox/crowd.py --clones DIR --source commands --weights phones.safetensors --out commands.npz
 
+librispeech: LibriSpeech (CC BY 4.0, openslr.org/12), whichever of its sets are in DIR/LibriSpeech: minutes of books and
+    their texts by many readers.
 commands: Picovoice/speech-to-intent-benchmark (Apache 2.0), orders of coffee by more than 50 people at their own
     microphones. Labels say what was ordered, not in which words: pocketsphinx hears them with a language model of the
     benchmark's own example sentences, and only recordings in which it hears all of the order are kept.
@@ -9,8 +11,8 @@ words: Picovoice/wake-word-benchmark (Apache 2.0), six words and names by more t
 readers: the excerpts of LibriSpeech (CC BY 4.0) in resemble-ai/Resemblyzer, 261 readers, most with one sentence. Their
     texts are not there, so that phones are those the networks of --weights hear, in the likeliest order.
 
-Times of the first two come from pocketsphinx's aligner; the quarter in which the network hears these phones least is
-dropped, as in align_network.py.
+Times of all but the last come from pocketsphinx's aligner, where it knows all the words; the recordings in which the
+networks hear these phones least are dropped, as in align_network.py.
 """
 
 import argparse
@@ -33,8 +35,8 @@ from personare.learn.data import read_shard, write_shard
 from personare.learn.export import read_network
 
 PEAK = 0.7
-# Share of the recordings in which the network hears the aligned phones least; they are dropped.
-DROPPED = 0.25
+# Share of the recordings in which the networks hear the aligned phones least; they are dropped.
+DROPPED = {"librispeech": 0.1, "commands": 0.25, "words": 0.25}
 PRONOUNCED = {"snowboy": "S N OW B OY"}
 # Of the heard phones: least length in frames, cost of each, and how much their usual order counts.
 LEAST_FRAMES, PHONE_COST, ORDER = 3, 1.0, 0.5
@@ -74,8 +76,16 @@ def bigrams(sentences):
     return "\n".join([*lines, "", "\\end\\", ""])
 
 
+def librispeech(folder):
+    """(path, text, speaker) of every sentence."""
+    for table in sorted(folder.glob("*/*/*/*.trans.txt")):
+        for line in table.read_text().splitlines():
+            name, text = line.split(" ", 1)
+            yield table.parent / f"{name}.flac", plain(text), name.split("-")[0]
+
+
 def commands(folder):
-    """(path, text) of the orders that were understood."""
+    """(path, text, speaker) of the orders that were understood; who spoke is not known."""
     import pocketsphinx
 
     orders = json.loads((folder / "data/label/label.json").read_text())
@@ -94,23 +104,23 @@ def commands(folder):
             decoder.end_utt()
         heard = decoder.hyp().hypstr if decoder.hyp() else ""
         if {word for slot in said.get(path.name, ["?"]) for word in slot.split()} <= set(heard.split()):
-            yield path, heard
+            yield path, heard, "commands"
 
 
 def words(folder):
-    """(path, text) of the single words."""
+    """(path, text, speaker) of the single words; who spoke is not known."""
     for path in sorted((folder / "audio").glob("*/*")):
-        yield path, path.parent.name
+        yield path, path.parent.name, "words"
 
 
-def aligned(recordings, networks, mel):
-    """[(sound, times, mean log posterior of these phones)] of (path, text)s."""
+def aligned(recordings, networks, mel, *, dropped):
+    """[(sound, times, speaker, mean log posterior of these phones)] of (path, text, speaker)s, but for some share."""
     decoder, known = open_aligner()
     for word, phones in PRONOUNCED.items():
         decoder.add_word(word, phones)
     known |= set(PRONOUNCED)
     found = []
-    for path, text in recordings:
+    for path, text, speaker in recordings:
         if any(word not in known for word in text.split()):
             continue
         try:
@@ -124,9 +134,9 @@ def aligned(recordings, networks, mel):
         scores = sum(phone_scores(network, sound, mel) for network in networks) / len(networks)
         frames = [scores[round(start * FRAME_HZ) : round(end * FRAME_HZ), phone]
                   for phone, start, end in times if phone]
-        found.append((sound, times, float(np.concatenate(frames).mean())))
-    floor = np.quantile([score for *_, score in found], DROPPED)
-    return [item for item in found if item[2] >= floor]
+        found.append((sound, times, speaker, float(np.concatenate(frames).mean())))
+    floor = np.quantile([score for *_, score in found], dropped)
+    return [item for item in found if item[-1] >= floor]
 
 
 def order(shards):
@@ -170,21 +180,22 @@ def heard(scores, usual):
 
 
 def readers(folder, networks, mel, usual):
-    """[(sound, times, mean log posterior)] of the sentences of many readers."""
+    """(sound, times, speaker, mean log posterior) of the sentences of many readers."""
     for path in sorted((folder / "audio_data").glob("librispeech_*/**/*.flac")):
         sound = read(path)
         scores = sum(phone_scores(network, sound, mel) for network in networks) / len(networks)
         times = [(phone, (a - 0.5) / FRAME_HZ, (b - 0.5) / FRAME_HZ) for phone, a, b in heard(scores, usual)]
-        yield sound, times, float(scores.max(1).mean())
+        yield sound, times, path.stem.split("-")[0], float(scores.max(1).mean())
 
 
-SOURCES = {"commands": "speech-to-intent-benchmark", "words": "wake-word-benchmark", "readers": "Resemblyzer"}
+SOURCES = {"librispeech": "LibriSpeech", "commands": "speech-to-intent-benchmark", "words": "wake-word-benchmark",
+           "readers": "Resemblyzer"}
 
 
 def main():
     """Write the shard of one source."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clones", type=Path, required=True, help="folder of the three clones")
+    parser.add_argument("--clones", type=Path, required=True, help="folder of LibriSpeech and the clones")
     parser.add_argument("--source", choices=list(SOURCES), required=True)
     parser.add_argument("--weights", type=Path, nargs="+", required=True, help="of networks that name phones")
     parser.add_argument("--like", type=Path, nargs="*", default=(), help="shards of English, for the order of phones")
@@ -197,8 +208,9 @@ def main():
     if options.source == "readers":
         found = list(readers(folder, networks, mel, order(options.like)))
     else:
-        found = aligned({"commands": commands, "words": words}[options.source](folder), networks, mel)
-    write_shard(options.out, ((sound, times, f"crowd/{options.source}/en") for sound, times, _ in found))
+        texts = {"librispeech": librispeech, "commands": commands, "words": words}[options.source]
+        found = aligned(texts(folder), networks, mel, dropped=DROPPED[options.source])
+    write_shard(options.out, ((sound, times, f"{options.source}/{speaker}/en") for sound, times, speaker, _ in found))
     print(f"{options.source}: {len(found)} recordings, {sum(len(s) for s, *_ in found) / 960000:.0f} minutes, "
           f"mean score {np.mean([score for *_, score in found]):.2f}")
 
