@@ -86,3 +86,13 @@ def test_breath_falls_into_pauses_and_moves_no_label(tmp_path):
     silent = batch.phones == 0
     assert 0.05 < (energy[silent] > -14).mean() < 0.8
     assert batch.gates[:, :, 2][silent & (energy > -14)].mean() > 0.8
+
+
+def test_background_voices_are_drawn_like_those_in_front(tmp_path):
+    quiet, loud = bursts(), (np.full(40000, 0.9, np.float32), *bursts()[1:])
+    for name, utterance in {"quiet": quiet, "loud": loud}.items():
+        write_shard(tmp_path / f"{name}.npz", [utterance])
+    shards = [read_shard(tmp_path / f"{name}.npz") for name in ("quiet", "loud")]
+    for weights, expected in (((1, 0), 0.3), ((0, 1), 0.9)):
+        drawn = Sampler(shards, weights, mel=MEL, context=(2, 1), frame_count=60, augment=None, seed=0)
+        np.testing.assert_allclose([drawn._voices(40000).max() for _ in range(8)], expected, atol=0.01)
