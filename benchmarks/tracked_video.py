@@ -5,10 +5,11 @@
 The folder holds tracks/<clip>.npz (MediaPipe landmarks), videos/<clip>.* with their sound and paired_bfm/<clip>.flac.
 The tracked gap is that of the inner lips (landmarks 13 and 14) in cm, taking the outer eye corners (33 and 263) to be
 9.0 cm apart, as adults have them on average; the model's is that of an average head. r is Pearson's at the best lag
-within 0.3 s; `loudness` is the same for the level of the sound, the floor any method should beat. Size is the 95th
-percentile less the 5th; `fast` the share of the velocity energy above 12 Hz; width is that between the corners of the
-mouth (61 and 291). The landmarks of lips that touch are up to 3 mm apart in some clips. Clips whose picture and
-sound are known to be apart by 0.2 s or more count like the others, as lag is corrected.
+within 0.3 s; `in speech` is the same from 0.1 s before the first frame within 20 dB of the loud ones to 0.1 s after the
+last, without the silence around it; `loudness` is r of the level of the sound, the floor any method should beat. Size
+is the 95th percentile less the 5th; `fast` the share of the velocity energy above 12 Hz; width is that between the
+corners of the mouth (61 and 291). The landmarks of lips that touch are up to 3 mm apart in some clips. Clips whose
+picture and sound are known to be apart by 0.2 s or more count like the others, as lag is corrected.
 
 The openings and widths of vox, two numbers a phone, were set near what these clips ask for (scripts/vox/calibrate.py).
 
@@ -25,6 +26,8 @@ from personare.arrays import resample_in_time
 from personare.motion.mouth import measures_cm
 
 RATE_HZ, MOST_LAG_S = 60, 0.3
+# Speech is what lies within so many dB of its loud frames, and so much around it.
+SPEECH_DB, AROUND_S = 20, 0.1
 # Between the outer corners of the eyes: 86 to 92 mm in adults (Farkas 1994, Anthropometry of the Head and Face).
 EYES_CM = 9.0
 
@@ -87,6 +90,12 @@ def level(audio, count, rate_hz=RATE_HZ, width_s=0.05):
     return 10 * np.log10((energy[high] - energy[low]) / np.maximum(high - low, 1) + 1e-6)
 
 
+def in_speech(loud):
+    """Slice of the frames from the first to the last loud one of (t,) levels in dB, and a little around them."""
+    at, around = np.flatnonzero(loud > np.percentile(loud, 95) - SPEECH_DB), round(AROUND_S * RATE_HZ)
+    return slice(max(at[0] - around, 0), at[-1] + 1 + around)
+
+
 def size(gap):
     """95th percentile of a gap less its 5th."""
     low, high = np.percentile(gap, [5, 95])
@@ -101,7 +110,7 @@ def fast_share(gap):
 
 
 def compare(folder, model, articulation):
-    """Each clip: name, seconds, r, lag s, loudness r, gap cm (tracked, ours), fast share, width r, width cm (both)."""
+    """Each clip: name, seconds, r, that in speech, lag s, loudness r, gaps in cm, fast share, width r, widths in cm."""
     for name, track in tracks(folder):
         audio = sound_of(folder, name)
         if audio is None:
@@ -113,11 +122,13 @@ def compare(folder, model, articulation):
         mouth = resample_in_time(measures_cm(motion), from_hz=RATE_HZ, to_hz=RATE_HZ, frame_count=len(grid))
         ours = np.maximum(mouth[:, 0], 0)
         r, lag = best_correlation(real, ours)
-        floor, _ = best_correlation(real, level(audio, len(grid)))
+        loud = level(audio, len(grid))
+        floor, _ = best_correlation(real, loud)
+        spoken, _ = best_correlation(*(one[in_speech(loud)] for one in (real, ours)))
         real_width = np.interp(grid, time_s, tracked[:, 1])
         wide, _ = best_correlation(real_width, mouth[:, 1])
-        yield (name, time_s[-1], r, lag, floor, size(real), size(ours), fast_share(ours), wide, size(real_width),
-               size(mouth[:, 1]))
+        yield (name, time_s[-1], r, spoken, lag, floor, size(real), size(ours), fast_share(ours), wide,
+               size(real_width), size(mouth[:, 1]))
 
 
 def main():
@@ -132,13 +143,15 @@ def main():
         found = []
         for name, seconds, *row in compare(options.folder, options.model, articulation):
             found.append(row)
-            r, lag, floor, real, ours, fast, wide, real_width, width = row
+            r, spoken, lag, floor, real, ours, fast, wide, real_width, width = row
             if not options.scan:
-                print(f"{name:28s} {seconds:5.1f} s  r {r:.2f} at {lag * 1000:+5.0f} ms   loudness {floor:.2f}   "
+                print(f"{name:28s} {seconds:5.1f} s  r {r:.2f} at {lag * 1000:+5.0f} ms   in speech {spoken:.2f}   "
+                      f"loudness {floor:.2f}   "
                       f"size {ours:.2f} of {real:.2f} cm   fast {fast:.3f}   width r {wide:.2f}, {width:.2f} of "
                       f"{real_width:.2f} cm")
-        r, lag, floor, real, ours, fast, wide, real_width, width = np.array(found).T
-        print(f"articulation {articulation:g}, {len(found)} clips: mean r {r.mean():.3f}, loudness {floor.mean():.3f}, "
+        r, spoken, lag, floor, real, ours, fast, wide, real_width, width = np.array(found).T
+        print(f"articulation {articulation:g}, {len(found)} clips: mean r {r.mean():.3f}, in speech "
+              f"{spoken.mean():.3f}, loudness {floor.mean():.3f}, "
               f"median lag {np.median(lag) * 1000:+.0f} ms, size {np.median(ours):.2f} of {np.median(real):.2f} cm "
               f"(median of ratios {np.median(ours / real):.2f}), fast {np.median(fast):.3f}, width r "
               f"{wide.mean():.3f}, {np.median(width):.2f} of {np.median(real_width):.2f} cm")

@@ -106,7 +106,7 @@ SOURCES = [
     {"name": "Picovoice speech-to-intent-benchmark and wake-word-benchmark", "licence": "Apache-2.0",
      "use": "38 minutes of real English speech by more than 50 people each, at their own microphones"},
     {"name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), test-clean", "licence": "CC-BY-4.0",
-     "use": "4 hours of real English speech by 40 readers"},
+     "use": "2.5 hours of real English speech by 38 readers"},
     {"name": "LibriSpeech, 351 sentences of other readers, in resemble-ai/Resemblyzer", "licence": "CC-BY-4.0",
      "use": "1.1 hours of real English speech by 261 readers, phones as the networks before heard them"},
     {"name": "pocketsphinx en-us acoustic model", "licence": "BSD-2-Clause",
