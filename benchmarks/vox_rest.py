@@ -5,7 +5,7 @@
 The labels come from transcripts, and transcripts leave out what people say between the words: um, uh, a word spoken
 twice. A pause in which somebody speaks is no pause, so every silent stretch is given to a second opinion: pocketsphinx,
 which hears the whole recording and writes words, [SPEECH], [NOISE] and <sil>. It is no part of the models, though it
-aligned one of the speakers they were trained on.
+aligned most of the English speech they were trained on.
 `all` is rest in every frame marked silent, as PhoneLip counts it; `unspoken` leaves out the frames in which
 pocketsphinx hears a word or speech, and MARGIN_S around them, as PhoneLip does around labels. The frames that move are
 split into those in which it hears speech, those within NEAR_S of labelled speech, and others. Needs
