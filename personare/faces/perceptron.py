@@ -12,7 +12,7 @@ import numpy as np
 from personare.errors import AssetError
 
 # Rows at a time: their activations stay in the processor's cache. Always as many, for products of fewer rows may run
-# through other kernels that round differently, and a value would depend on its company.
+# through other kernels that round differently. Kernels for processors without AVX-512 also round by the place of a row.
 CHUNK = 512
 
 
@@ -36,7 +36,7 @@ class Perceptron:
     beta: np.float32
 
     def __call__(self, points):
-        """(n, o) float32 outputs at (n, d) float32 points; a row does not depend on the others."""
+        """(n, o) float32 outputs at (n, d) float32 points; a row depends on its place in the last bits at most."""
         from personare.faces.layers import project
 
         out = np.empty((len(points), len(self.last)), np.float32)

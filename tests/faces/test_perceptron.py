@@ -39,12 +39,13 @@ def test_values_are_those_of_the_plain_network(network, rng):
     np.testing.assert_allclose(folded.features(points), plain.features, atol=2e-6)
 
 
-def test_a_point_does_not_depend_on_its_company(network, rng):
+def test_a_point_depends_on_its_company_in_the_last_bits_at_most(network, rng):
     folded, _ = network
     points = rng.normal(0, 1, (2500, DIMENSIONS)).astype(np.float32)
     whole, order = folded(points), rng.permutation(2500)
-    assert np.array_equal(folded(points[order]), whole[order])
+    np.testing.assert_allclose(folded(points[order]), whole[order], rtol=0, atol=1e-6)
     for count in (0, 1, 2, 63, 65, 1025):
+        # The same rows at the same places of a chunk: to the bit.
         assert np.array_equal(folded(points[:count]), whole[:count])
 
 
