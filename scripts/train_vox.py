@@ -189,7 +189,7 @@ def read_corpora(folder, *, held_out=False):
     for path in sorted(folder.glob("*.npz")):
         real = path.stem.startswith(("cc0_", "crowd_")) and path.stem != HEARD
         kept = [item for i, item in enumerate(read_shard(path)) if is_held_out(item, i) is held_out or not real]
-        if real or not held_out:
+        if kept and (real or not held_out):
             speech.append(kept)
             weights.append(weight_of(path.stem))
     return speech, weights

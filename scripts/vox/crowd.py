@@ -102,9 +102,10 @@ def commands(folder):
             decoder.start_utt()
             decoder.process_raw(raw, full_utt=True)
             decoder.end_utt()
-        heard = decoder.hyp().hypstr if decoder.hyp() else ""
-        if {word for slot in said.get(path.name, ["?"]) for word in slot.split()} <= set(heard.split()):
-            yield path, heard, "commands"
+        text = decoder.hyp().hypstr if decoder.hyp() else ""
+        ordered = {word for slot in said.get(path.name, ()) for word in slot.split()}
+        if ordered and ordered <= set(text.split()):
+            yield path, text, "commands"
 
 
 def words(folder):
