@@ -32,7 +32,8 @@ def test_audiodvp_s_network(fixtures):
         network.load_state_dict(weights)
         with torch.no_grad():
             found = ResNet50.forward(network.train(training), pictures).flatten(1).numpy()
-        np.testing.assert_allclose(found, published[name], atol=1e-5 * np.abs(published[name]).max())
+        # Fifty layers of float32 round differently from processor to processor: 1.4e-5 seen.
+        np.testing.assert_allclose(found, published[name], atol=3e-5 * np.abs(published[name]).max())
     network.load_state_dict(weights)
     with torch.no_grad():
         found = network.eval()(pictures).numpy()
