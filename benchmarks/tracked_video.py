@@ -146,9 +146,8 @@ def main():
             r, spoken, lag, floor, real, ours, fast, wide, real_width, width = row
             if not options.scan:
                 print(f"{name:28s} {seconds:5.1f} s  r {r:.2f} at {lag * 1000:+5.0f} ms   in speech {spoken:.2f}   "
-                      f"loudness {floor:.2f}   "
-                      f"size {ours:.2f} of {real:.2f} cm   fast {fast:.3f}   width r {wide:.2f}, {width:.2f} of "
-                      f"{real_width:.2f} cm")
+                      f"loudness {floor:.2f}   size {ours:.2f} of {real:.2f} cm   fast {fast:.3f}   "
+                      f"width r {wide:.2f}, {width:.2f} of {real_width:.2f} cm")
         r, spoken, lag, floor, real, ours, fast, wide, real_width, width = np.array(found).T
         print(f"articulation {articulation:g}, {len(found)} clips: mean r {r.mean():.3f}, in speech "
               f"{spoken.mean():.3f}, loudness {floor.mean():.3f}, "

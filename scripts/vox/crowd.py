@@ -136,6 +136,8 @@ def aligned(recordings, networks, mel, *, dropped):
         frames = [scores[round(start * FRAME_HZ) : round(end * FRAME_HZ), phone]
                   for phone, start, end in times if phone]
         found.append((sound, times, speaker, float(np.concatenate(frames).mean())))
+    if not found:
+        raise SystemExit("no recording could be aligned; see --help for what the folder should hold")
     floor = np.quantile([score for *_, score in found], dropped)
     return [item for item in found if item[-1] >= floor]
 
@@ -206,6 +208,8 @@ def main():
     networks = [read_network(path) for path in options.weights]
     mel = MelOptions(band_count=64, rate_hz=120.0, f_min_hz=50.0, f_max_hz=7600.0)
     folder = options.clones / SOURCES[options.source]
+    if not folder.is_dir():
+        raise SystemExit(f"{folder}: no such folder; --clones is to hold it, see --help for where it comes from")
     if options.source == "readers":
         found = list(readers(folder, networks, mel, order(options.like)))
     else:
