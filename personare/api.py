@@ -53,7 +53,7 @@ def animate(audio, *, model="vox", fps=30.0, layers=None, emotion=None, articula
         audio: Audio, AudioStream, or the path of a sound or video file.
         model: name of a method (see registry.names("motion")) or path of a bundle.
         fps: frames a second of the result, 1..240.
-        layers: Layers, strengths of blinks, gaze, head, brows and loudness; default all at 1 with seed 0.
+        layers: Layers, strengths of blinks, gaze, head, brows and loudness, default 1, and breath, default 0; seed 0.
             personare.motion.layers.STILL switches them off.
         emotion: Emotion, a text such as "joy:0.7", a dict, or the path of a csv file with time codes; lips keep
             their contacts (see docs/motion/emotion.md).

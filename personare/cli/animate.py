@@ -1,5 +1,6 @@
 """`personare animate`: sound in, video, rig animation or curves out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from personare.cli.apps import app
 from personare.cli.options import (
     Articulation,
     Blink,
+    Breath,
     Brows,
     Emotion,
     FaceName,
@@ -59,6 +61,7 @@ def animate(
     head: Head = 1.0,
     brows: Brows = 1.0,
     loudness: Loudness = 1.0,
+    breath: Breath = 0.0,
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
     style: Style = None,
@@ -75,7 +78,8 @@ def animate(
     from personare.motion.layers import STILL, Layers
 
     feeling = emotion_of(emotion)
-    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, seed=seed)
+    layers = Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, breath=breath, seed=seed)
+    layers = replace(STILL, breath=breath) if still else layers
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0

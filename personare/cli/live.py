@@ -1,5 +1,6 @@
 """`personare live`: sound that is being spoken, into an engine or avatar."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from personare.cli.apps import StoppedError, app
 from personare.cli.options import (
     Articulation,
     Blink,
+    Breath,
     Brows,
     Emotion,
     Fps,
@@ -52,6 +54,7 @@ def live(
     head: Head = 1.0,
     brows: Brows = 1.0,
     loudness: Loudness = 1.0,
+    breath: Breath = 0.0,
     emotion: Emotion = None,
     articulation: Articulation = 1.0,
     style: Style = None,
@@ -75,7 +78,8 @@ def live(
     from personare.live.sources import open_source
     from personare.motion.layers import STILL, Layers
 
-    layers = STILL if still else Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, seed=seed)
+    layers = Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, breath=breath, seed=seed)
+    layers = replace(STILL, breath=breath) if still else layers
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]

@@ -3,7 +3,7 @@
 Nothing that a client says becomes a path: models, faces and styles are names, of the registry and of the model.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Annotated, Literal, get_type_hints
 
@@ -40,6 +40,8 @@ class Manner:
     head: Annotated[float, Query(ge=0, le=2, description="Size of head motion.")] = 1.0
     brows: Annotated[float, Query(ge=0, le=2, description="Size of brow raises.")] = 1.0
     loudness: Annotated[float, Query(ge=0, le=2, description="How far lips follow a raised or dropped voice.")] = 1.0
+    breath: Annotated[float, Query(ge=0, le=2, description="How far lips part before speech; live, frames "
+                                                           "come half a second later.")] = 0.0
     still: Annotated[bool, Query(description="Lips only.")] = False
     emotion: Annotated[str | None, Query(pattern=_FEELING, max_length=400, description="joy:0.5,surprise:0.3")] = None
     articulation: Annotated[float, Query(ge=0.3, le=2, description="0.5 mumbles, 1.5 exaggerates.")] = 1.0
@@ -54,8 +56,9 @@ class Manner:
         Raises:
             InputError: no emotion has that name.
         """
-        layers = STILL if self.still else Layers(blink=self.blink, gaze=self.gaze, head=self.head, brows=self.brows,
-                                                 loudness=self.loudness, seed=self.seed)
+        layers = Layers(blink=self.blink, gaze=self.gaze, head=self.head, brows=self.brows, loudness=self.loudness,
+                        breath=self.breath, seed=self.seed)
+        layers = replace(STILL, breath=self.breath) if self.still else layers
         return {"fps": self.fps, "layers": layers, "emotion": emotion_of(self.emotion),
                 "articulation": self.articulation, "style": self.style,
                 "strengths": Strengths(self.lips, self.upper_face, self.smoothing)}

@@ -55,6 +55,7 @@ class Layers:
         brows: size of brow raises on emphasis.
         seed: an integer >= 0; the same seed gives the same motion.
         loudness: how far lips follow a voice that is raised or dropped; needs the sound.
+        breath: how far lips part in the half second before speech; frames come so much later. See breath.py.
     """
 
     blink: float = 1.0
@@ -63,9 +64,10 @@ class Layers:
     brows: float = 1.0
     seed: int = 0
     loudness: float = 1.0
+    breath: float = 0.0
 
     def __post_init__(self):
-        for name in ("blink", "gaze", "head", "brows", "loudness"):
+        for name in ("blink", "gaze", "head", "brows", "loudness", "breath"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and 0 <= value <= 2):
                 raise InputError(name, expected="a strength in 0..2", got=repr(value), remedy="use 1 for the usual")
@@ -81,7 +83,7 @@ class LayerStream:
 
     Args:
         fps: frames a second of the motion.
-        layers: strengths and seed.
+        layers: strengths and seed; breath is left to BreathStream.
         emotion: Emotion, or what emotion_of takes.
         articulation: 0.3..2, see articulation.articulate.
         rate_hz: rate of the sound that hear() will get; None where there is none: stress is then read off the mouth,
@@ -91,7 +93,7 @@ class LayerStream:
 
     def __init__(self, fps, layers, *, emotion=None, articulation=1.0, rate_hz=None, lead_s=0.0):
         self.fps, self.layers = fps, layers
-        self._still = layers == replace(STILL, seed=layers.seed)
+        self._still = layers == replace(STILL, seed=layers.seed, breath=layers.breath)
         self._articulation = checked_articulation(articulation)
         self._track = EmotionTrack(emotion_of(emotion))
         self._voice = None if rate_hz is None else VoiceStream(rate_hz, fps, min(lead_s, MOST_LEAD_S))

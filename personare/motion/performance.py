@@ -13,6 +13,7 @@ from personare import registry
 from personare.arrays import checked_number
 from personare.audio.resampling import Resampler
 from personare.errors import InputError
+from personare.motion.breath import BreathStream
 from personare.motion.brought import scaled, without
 from personare.motion.layers import Layers, LayerStream
 from personare.motion.strengths import SmoothStream, Strengths, with_strengths
@@ -67,7 +68,8 @@ class Performance:
         self._strengths = strengths or Strengths()
         self._smooth = SmoothStream(fps, self._strengths.smoothing_ms)
         heard_s = getattr(self._session, "look_ahead_s", 0.0)
-        self.look_ahead_s = heard_s + self._smooth.look_ahead_s
+        self._breath = BreathStream(fps, layers.breath)
+        self.look_ahead_s = heard_s + self._smooth.look_ahead_s + self._breath.look_ahead_s
         # A method may move eyes and head itself; the strengths of layers then say how much.
         self._layers, self._brings = layers, tuple(getattr(self._session, "brings", ()))
         self._life = LayerStream(fps, without(layers, self._brings), emotion=emotion, articulation=articulation,
@@ -80,9 +82,12 @@ class Performance:
     def finish(self):
         """The remaining frames, as Motion; nothing may be pushed after."""
         last = self._perform(self._resampler.finish())
-        ending = [self._alive(self._session.finish())]
-        held = self._smooth.finish()
-        return joined([last, *ending, *([] if held is None else [self._finished(held)])])
+        pieces = [last, self._alive(self._session.finish())]
+        smooth = self._smooth.finish()
+        if smooth is not None:
+            pieces.append(self._finished(self._breath.push(smooth)))
+        held = self._breath.finish()
+        return joined(pieces if held is None else [*pieces, self._finished(held)])
 
     def feel(self, mixture, *, at_s=0.0):
         """Change to another emotion at a time, or from the next frame on; see LayerStream.feel."""
@@ -93,8 +98,8 @@ class Performance:
         return self._alive(self._session.push(samples))
 
     def _alive(self, motion):
-        """Frames of the method, as far as smoothing lets them go, with everything on top."""
-        return self._finished(self._smooth.push(motion))
+        """Frames of the method, as far as smoothing and breath let them go, with everything on top."""
+        return self._finished(self._breath.push(self._smooth.push(motion)))
 
     def _finished(self, motion):
         motion = scaled(motion, self._layers, self._brings) if self._brings else motion
