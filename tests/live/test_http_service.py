@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,7 @@ def test_options_mean_what_they_mean_on_the_command_line(served, spoken, tmp_pat
     np.testing.assert_array_equal(got.values, want.values)
     # This recording is too even to tell.
     assert Manner(loudness=0.5).options()["layers"].loudness == 0.5
+    assert Manner(breath=0.5, still=True).options()["layers"] == replace(personare.STILL, breath=0.5)
     usual = expected(spoken, fps=25)
     assert np.abs(want.values - usual.values).max() > 0.1
     still = served.ask("POST", "/v1/animate", spoken.read_bytes(), format="json", still="true")[2]
@@ -226,7 +228,7 @@ def test_the_document_tells_every_operation(served):
         ("/v1/jobs/{key}/events", "get"), ("/v1/jobs/{key}/result", "get"), ("/health", "get"), ("/metrics", "get")}
     names = {option["name"] for option in api["paths"]["/v1/animate"]["post"]["parameters"]}
     assert names == {"format", "model", "face", "size", "fps", "seed", "blink", "gaze", "head", "brows", "loudness",
-                     "still", "emotion", "articulation", "style", "lips", "upper_face", "smoothing"}
+                     "breath", "still", "emotion", "articulation", "style", "lips", "upper_face", "smoothing"}
     assert json.loads(served.ask("GET", "/health")[2]) == {"status": "ok", "model": "vox-small-live"}
     page = served.ask("GET", "/docs")[2].decode()
     assert "://" not in page.replace("http://www.w3.org", "")       # nothing comes from elsewhere
