@@ -93,7 +93,7 @@ DECODING = {
 }
 # Lips open as far as those of tracked speakers (benchmarks/tracked_video.py).
 SIZE = {"amplitude": 1.1, "opening": 1.85, "puckering": 1.3}
-SOURCES = [
+SPEECH = [
     {"name": "espeak-ng 1.51, 20 languages, 60 voices",
      "licence": "GPL-3.0-or-later; its sound is ours",
      "use": "synthesised speech with phone times"},
@@ -103,18 +103,24 @@ SOURCES = [
      "use": "synthesised speech with phone times"},
     {"name": "rhasspy dataset-voice-kathleen, -kerstin, -nathalie, -flemishguy", "licence": "CC0-1.0",
      "use": "4.4 hours of real speech, English, German, Dutch"},
-    {"name": "Picovoice speech-to-intent-benchmark and wake-word-benchmark", "licence": "Apache-2.0",
-     "use": "38 minutes of real English speech by more than 50 people each, at their own microphones"},
-    {"name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), test-clean", "licence": "CC-BY-4.0",
-     "use": "2.5 hours of real English speech by 38 readers"},
-    {"name": "LibriSpeech, 351 sentences of other readers, in resemble-ai/Resemblyzer", "licence": "CC-BY-4.0",
-     "use": "1.1 hours of real English speech by 261 readers, phones as the networks before heard them"},
     {"name": "pocketsphinx en-us acoustic model", "licence": "BSD-2-Clause",
      "use": "phone times of the English recordings"},
     {"name": "tracked lips of 23 filmed clips",
      "licence": "mixed, for some research only or none stated; measured, neither trained on nor contained",
      "use": "two numbers a phone, lip gap and width, that the visemes were set near by hand"},
 ]
+# Of many speakers, on the cards of networks that heard these shards.
+CROWD = {
+    "crowd_commands": {
+        "name": "Picovoice speech-to-intent-benchmark and wake-word-benchmark", "licence": "Apache-2.0",
+        "use": "38 minutes of real English speech by more than 50 people each, at their own microphones"},
+    "crowd_librispeech": {
+        "name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), test-clean and half of dev-clean",
+        "licence": "CC-BY-4.0", "use": "6 hours of real English speech by 58 readers"},
+    "crowd_readers": {
+        "name": "LibriSpeech, 351 sentences of other readers, in resemble-ai/Resemblyzer", "licence": "CC-BY-4.0",
+        "use": "1.1 hours of real English speech by 261 readers, phones as the networks before heard them"},
+}
 
 
 def synthesise(options, shards):
@@ -236,7 +242,15 @@ def started(options, name):
     return read_network(read_bundle(options.start / name).path(WEIGHTS))
 
 
-def export(name, network, folder, rows):
+def sources_of(options):
+    """What the networks learned from: SPEECH, and of CROWD what there is, or what those of --start had heard."""
+    before = read_bundle(options.start / "vox").card.sources if options.start else ()
+    named = {source["name"] for source in before}
+    return SPEECH + [source for shard, source in CROWD.items()
+                     if (options.work / "shards" / f"{shard}.npz").exists() or source["name"] in named]
+
+
+def export(name, network, folder, rows, sources):
     """Stage 4: write the bundle of one network, and the small one: the same with its weights in 4 bits.
 
     The small one's weights are rounded for (b, r, c) rows of the training speech.
@@ -245,7 +259,7 @@ def export(name, network, folder, rows):
 
     config = VoxOptions(mel=MEL, frames_before=network.config.frames_before, frames_after=network.config.frames_after,
                         **DECODING[name], **SIZE)
-    card = {"name": name, "method": "vox", "licence": "MIT", "sources": SOURCES, "summary": SUMMARY,
+    card = {"name": name, "method": "vox", "licence": "MIT", "sources": sources, "summary": SUMMARY,
             "config": msgspec.to_builtins(config)}
     small = card | {"name": name.replace("vox", "vox-small"), "summary": f"{SUMMARY[:-1]}, weights of 4 bits."}
     return (write_bundle(folder / name, card=card, files={
@@ -260,7 +274,7 @@ def export_phones(network, folder):
 
     config = PhonesOptions(mel=MEL, frames_before=network.config.frames_before,
                            frames_after=network.config.frames_after, names=PHONES)
-    card = {"name": "phones", "method": "phones", "licence": "MIT", "sources": SOURCES,
+    card = {"name": "phones", "method": "phones", "licence": "MIT", "sources": SPEECH,
             "summary": "Speech in any language to posteriors of 42 phones, 60 rows a second.",
             "config": msgspec.to_builtins(config)}
     return write_bundle(folder / "phones", card=card, files={
@@ -301,7 +315,7 @@ def main():
         read_off(networks, options)
     rows = sampler_maker(options)(options.seed + 1).batch(EXAMPLES).rows
     for name, network in zip(configs, networks, strict=True):
-        for bundle in export(name, network, options.out, rows):
+        for bundle in export(name, network, options.out, rows, sources_of(options)):
             print(f"wrote {bundle.folder}")
     if not (options.no_training or options.only):
         print(f"wrote {export_phones(first, options.out).folder}")
