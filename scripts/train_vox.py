@@ -64,7 +64,8 @@ ESPEAK = {"en": 2.5, "de": 0.4, "nl": 0.4, "cmn": 0.45, **dict.fromkeys(
 # How often each kind of shard is drawn from; real voices make up more than half.
 WEIGHT = {"cc0_kathleen": 6.0, "cc0_nathalie": 5.0, "cc0_kerstin": 6.0, "cc0_flemishguy": 5.0,
           "crowd_librispeech": 24.0, "crowd_commands": 4.0, "crowd_words": 1.5, "crowd_readers": 3.0, "flite": 1.8,
-          "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak_fr": 1.0, "espeak_de": 0.7, "espeak": 0.3}
+          "festival_kal": 0.9, "festival_ked": 0.9, "festival": 0.5, "espeak_en": 2.0, "espeak_fr": 1.0,
+          "espeak_de": 0.7, "espeak": 0.3}
 # One recorded sentence of so many is never trained on, and of LibriSpeech all of a woman and a man:
 # scripts/vox/tune_gates.py needs some. None of those whose phones were but heard by a network, as nothing can be judged
 # by them.
