@@ -33,8 +33,8 @@ Gaze = Annotated[float, typer.Option(min=0, max=2, help="Size of glances; 0 off.
 Head = Annotated[float, typer.Option(min=0, max=2, help="Size of head motion; 0 off.")]
 Brows = Annotated[float, typer.Option(min=0, max=2, help="Size of brow raises; 0 off.")]
 Loudness = Annotated[float, typer.Option(min=0, max=2, help="How far lips follow a raised or dropped voice; 0 off.")]
-Breath = Annotated[float, typer.Option(min=0, max=2, help="How far lips part in the half second before speech, as "
-                                                 "filmed ones do; 0 off. Live, frames come so much later.")]
+Breath = Annotated[float, typer.Option(min=0, max=2, help="How far lips part before speech, as filmed ones do; 0 "
+                                                 "off. Live, frames come 0.7 s later.")]
 Seed = Annotated[int, typer.Option(min=0, help="Another number gives other blinks, gaze and head motion, and another "
                                             "take of models that draw theirs.")]
 Model = Annotated[str, typer.Option(help="Name of a model or path of a bundle; see `personare list models`.")]

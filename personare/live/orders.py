@@ -41,7 +41,7 @@ class Manner:
     brows: Annotated[float, Query(ge=0, le=2, description="Size of brow raises.")] = 1.0
     loudness: Annotated[float, Query(ge=0, le=2, description="How far lips follow a raised or dropped voice.")] = 1.0
     breath: Annotated[float, Query(ge=0, le=2, description="How far lips part before speech; live, frames "
-                                                           "come half a second later.")] = 0.0
+                                                           "come 0.7 s later.")] = 0.0
     still: Annotated[bool, Query(description="Lips only.")] = False
     emotion: Annotated[str | None, Query(pattern=_FEELING, max_length=400, description="joy:0.5,surprise:0.3")] = None
     articulation: Annotated[float, Query(ge=0.3, le=2, description="0.5 mumbles, 1.5 exaggerates.")] = 1.0

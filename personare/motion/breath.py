@@ -1,8 +1,8 @@
 """Lips that part before speech: people breathe in and get ready before their voice begins.
 
-In tracked film (`benchmarks/vox_breath.py`) lips are 0.6 cm apart for the half second before a voice sets in after a
-pause, however short the pause, while a mouth that follows the sound alone is shut until it does. Animators know this
-as anticipation. Lips still meet for a first p, b or m, and a mouth that will not speak soon stays closed.
+In tracked film (`benchmarks/vox_breath.py`) lips are 0.5 to 0.7 cm apart from 0.4 s before a voice sets in after a
+pause, in short pauses all the way through, while a mouth that follows the sound alone is shut until it does. Animators
+know this as anticipation. Lips still meet for a first p, b or m, and a mouth that will not speak soon stays closed.
 """
 
 from dataclasses import replace
@@ -14,14 +14,16 @@ from personare.motion.mouth import REST_CM, UNIT_CM
 from personare.spaces import ARKIT_52
 
 # How far lips part at strength 1, how long before speech they begin to, and how quickly they do and let go again.
-PART_CM, LEAD_S, RISE_S, FALL_S = 0.6, 0.5, 0.12, 0.15
-# Rest begins as lips come down from the last word; what is shorter than the second is no pause but a closure.
-COMING_DOWN_S, LEAST_PAUSE_S = 0.2, 0.2
+PART_CM, LEAD_S, RISE_S, FALL_S = 0.6, 0.45, 0.12, 0.15
 # A mouth at rest: lips no further apart than this on an average head, and without so much of a contact.
 SHUT_CM, SHUT_CONTACT = 0.15, 0.3
-# Lips give way to a closure within this time, to the whole at so much of the shapes that make it.
+# Rest shorter than this is part of speech. Speech is a mouth that moves for so long of so long; a click does not.
+LEAST_PAUSE_S, LEAST_SPEECH_S, WITHIN_S = 0.2, 0.2, 0.25
+# Before a pause lips come down from the last word; where they are to stay parted, this is when they stop doing so.
+COMING_DOWN_S = 0.2
+# Lips give way to a closure within this time, to the whole at so much of a shape that makes one.
 GIVE_WAY_S = 0.1
-CONTACT = {"mouthPressLeft": 0.12, "mouthPressRight": 0.12, "mouthRollLower": 0.4}
+CONTACT = {"mouthPressLeft": 0.12, "mouthPressRight": 0.12, "mouthRollLower": 0.4, "mouthClose": 0.08}
 # Shapes of a breath, for a centimetre between the lips.
 _SHARES = {"jawOpen": 3.0, "mouthLowerDownLeft": 1.0, "mouthLowerDownRight": 1.0}
 _CM = sum(share * UNIT_CM[name.removesuffix("Left").removesuffix("Right")][0] for name, share in _SHARES.items())
@@ -30,6 +32,9 @@ PER_CM = {name: share / _CM for name, share in _SHARES.items()}
 
 class BreathStream:
     """Parts the lips before speech in consecutive chunks of one motion.
+
+    Motion without the ARKit-52 columns comes late but as it is, and so does a mouth that is never at rest; below 4
+    frames a second there is nothing to part in time, and nothing is done.
 
     Args:
         fps: frames a second of the motion.
@@ -40,10 +45,11 @@ class BreathStream:
     """
 
     def __init__(self, fps, strength):
-        self._cm = PART_CM * strength
-        self._after = int(LEAD_S * fps + 1e-9) if strength else 0
-        self._before = max(1, round((FALL_S + LEAST_PAUSE_S) * fps) + 1)
-        self._fps = fps
+        self._cm, self._fps = PART_CM * strength, fps
+        self._within, self._lead = int(WITHIN_S * fps + 1e-9), int(LEAD_S * fps + 1e-9)
+        self._after = self._lead + self._within if strength and self._within else 0
+        # What is let go of by now began with speech after a pause, which both have to be seen whole.
+        self._before = self._within + round((LEAST_PAUSE_S + FALL_S) * fps) + 1
         self.look_ahead_s = self._after / fps
         self._kept = None
 
@@ -52,8 +58,7 @@ class BreathStream:
         if not self._after or not len(motion):
             return motion
         if self._kept is None:
-            # Before the first frame the mouth was at rest, for any time.
-            self._kept = _still(motion, self._before)
+            self._kept = _repeated(motion.frames(0, 1), self._before)
         self._kept = _joined(self._kept, motion)
         return self._take()
 
@@ -61,7 +66,8 @@ class BreathStream:
         """The remaining frames; None where there are none."""
         if self._kept is None:
             return None
-        self._kept = _joined(self._kept, _still(self._kept, self._after))
+        silence = replace(self._kept, values=np.zeros_like(self._kept.values)).frames(0, 1)
+        self._kept = _joined(self._kept, _repeated(silence, self._after))
         return self._take()
 
     def _take(self):
@@ -73,31 +79,44 @@ class BreathStream:
         if not set(ARKIT_52.columns) <= set(motion.space.columns):
             return given
         gap, contact = lip_gap_cm(motion), _contact(motion)
-        share = self._readiness((gap < SHUT_CM) & (contact < SHUT_CONTACT)) * (1 - self._given_way(contact))
+        still = (gap < SHUT_CM) & (contact < SHUT_CONTACT)
+        share = self._readiness(self._speaks(~still)) * (1 - self._giving_way(contact))
         missing_cm = (np.maximum(REST_CM[0] + self._cm - gap, 0) * share)[self._before:self._before + count]
-        return given.with_columns({name: np.minimum(given.column(name) + missing_cm * per_cm, 1)
-                                   for name, per_cm in PER_CM.items()})
+        columns = {name: given.column(name) for name in PER_CM}
+        return given.with_columns({name: np.minimum(column + missing_cm * PER_CM[name], np.maximum(column, 1))
+                                   for name, column in columns.items()})
 
-    def _readiness(self, still):
+    def _speaks(self, moves):
+        """(t,) bool, where a mouth that moves does so for LEAST_SPEECH_S of the WITHIN_S before or after."""
+        total = np.concatenate([[0], np.cumsum(moves)])
+        at, least = np.arange(len(moves)), round(LEAST_SPEECH_S * self._fps)
+        ahead = total[np.minimum(at + self._within, len(moves))] - total[at]
+        behind = total[at + 1] - total[np.maximum(at + 1 - self._within, 0)]
+        return moves & ((ahead >= least) | (behind >= least))
+
+    def _readiness(self, speaks):
         """(t,) 0..1, how near speech is: 0 in the middle of speech and where none is near."""
-        ready, fps = np.zeros(len(still)), self._fps
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]])))
+        ready, fps = np.zeros(len(speaks)), self._fps
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], speaks, [True]])))
+        # A last pause that does not end here is nearer to the last frame than any that is given out by now.
         for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if end == len(still) or (end - begin < round(LEAST_PAUSE_S * fps) and begin > 0):
+            if end - begin < round(LEAST_PAUSE_S * fps):
                 continue
-            reach = slice(max(begin - int(COMING_DOWN_S * fps), end - self._after, 0), end + int(FALL_S * fps) + 1)
-            at = np.arange(len(still))[reach]
+            reach = slice(max(begin - int(COMING_DOWN_S * fps), end - self._lead, 0), end + int(FALL_S * fps) + 1)
+            at = np.arange(len(speaks))[reach]
             near = np.clip((LEAD_S - (end - at) / fps) / RISE_S, 0, 1)
             down = np.clip((at - begin) / fps / COMING_DOWN_S + 1, 0, 1)
             after = np.clip(1 - (at - end) / fps / FALL_S, 0, 1)
             ready[reach] = np.maximum(ready[reach], _eased(near) * _eased(down) * _eased(after))
         return ready
 
-    def _given_way(self, contact):
-        """(t,) 0..1, how much of the contact of this frame and of the next ones asks lips to close by now."""
+    def _giving_way(self, contact):
+        """(t,) 0..1, how much of the contact of this frame and those around it asks lips to be closed."""
         most, reach = contact.copy(), int(GIVE_WAY_S * self._fps)
         for i in range(1, reach + 1):
-            most[:-i] = np.maximum(most[:-i], contact[i:] * (1 - i / (reach + 1)))
+            share = 1 - i / (reach + 1)
+            most[:-i] = np.maximum(most[:-i], contact[i:] * share)
+            most[i:] = np.maximum(most[i:], contact[:-i] * share)
         return most
 
 
@@ -110,10 +129,10 @@ def _eased(share):
     return share * share * (3 - 2 * share)
 
 
-def _still(motion, count):
-    """So many frames in which nothing moves, like those of a motion otherwise."""
-    pose = None if motion.head_pose is None else np.repeat(motion.head_pose[-1:], count, axis=0)
-    return replace(motion, values=np.zeros((count, len(motion.space)), np.float32), head_pose=pose)
+def _repeated(frame, count):
+    """So many copies of one frame."""
+    pose = None if frame.head_pose is None else np.repeat(frame.head_pose, count, axis=0)
+    return replace(frame, values=np.repeat(frame.values, count, axis=0), head_pose=pose)
 
 
 def _joined(one, other):

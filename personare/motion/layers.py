@@ -1,7 +1,8 @@
 """Life beside the lips: blinks, gaze, head, brows and loudness from a seed and the voice; emotion and articulation.
 
-Every layer is a function of time, of past frames and of past sound alone, so a take cut into chunks of any size gives
-the same numbers as the whole, and live use needs no look-ahead beyond the model's own.
+Every layer here is a function of time, of past frames and of past sound alone, so a take cut into chunks of any size
+gives the same numbers as the whole, and live use needs no look-ahead beyond the model's own. Breath, which has to know
+what comes, is added before (breath.py).
 
 Figures: blinks while speaking come 15 to 25 times a minute, preferably in pauses (Bentivoglio et al. 1997,
 "Analysis of blink rate patterns"); a lid closes in about 80 ms and opens in about 170 ms (VanderWerf et al.
@@ -55,7 +56,7 @@ class Layers:
         brows: size of brow raises on emphasis.
         seed: an integer >= 0; the same seed gives the same motion.
         loudness: how far lips follow a voice that is raised or dropped; needs the sound.
-        breath: how far lips part in the half second before speech; frames come so much later. See breath.py.
+        breath: how far lips part before speech; frames then come 0.7 s later. See breath.py.
     """
 
     blink: float = 1.0
