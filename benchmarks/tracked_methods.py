@@ -1,6 +1,6 @@
 """Every method against the lip gap tracked in real video, clip by clip, by one protocol.
 
-    python benchmarks/tracked_methods.py SHARED_DATA_FOLDER [--models vox,facetalk,BUNDLE] [--breathing vox]
+    python benchmarks/tracked_methods.py SHARED_DATA_FOLDER [--models vox,facetalk,BUNDLE] [--breathing vox,vox-live]
         [--adapted vox] [--recipes dvp-ridge,stylist] [--rounds N] [--cache FOLDER]
 
 The clips, the tracked gap and r at the best lag within 0.3 s are those of tracked_video.py. Models and bundles speak
@@ -82,15 +82,15 @@ def main():
         columns[method] = {name: at_rate(values[name] @ weight[:, 0], FPS, len(gap)) for name, (_, gap) in real.items()}
     found = {method: {name: best_correlation(gap, columns[method][name]) for name, (_, gap) in real.items()}
              for method in columns}
-    print(f"{'':30s}" + "".join(f"{method:>15s}" for method in found))
+    print(f"{'':30s}" + "".join(f"{method:>15s} " for method in found))
     for name in real:
-        print(f"{name:30s}" + "".join(f"{found[method][name][0]:15.2f}" for method in found))
+        print(f"{name:30s}" + "".join(f"{found[method][name][0]:15.2f} " for method in found))
     groups = {"mean": list(real), "mean of paired_bfm": [name for name in real if name in PEOPLE],
               "mean of the others": [name for name in real if name not in PEOPLE]}
     for title, names in groups.items():
-        print(f"{title:30s}" + "".join(f"{np.mean([found[m][name][0] for name in names]):15.3f}" for m in found))
+        print(f"{title:30s}" + "".join(f"{np.mean([found[m][name][0] for name in names]):15.3f} " for m in found))
     print(f"{'median lag, ms':30s}" + "".join(
-        f"{np.median([lag for _, lag in found[m].values()]) * 1000:15.0f}" for m in found))
+        f"{np.median([lag for _, lag in found[m].values()]) * 1000:15.0f} " for m in found))
 
 
 if __name__ == "__main__":
