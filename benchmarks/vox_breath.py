@@ -6,8 +6,8 @@ DIR has bench/ and data/. Clips, r and the tracked gap are those of tracked_vide
 model without the layer stay together for 0.2 s or more and then part. First the mean gap in the time before they part,
 above the 5th percentile of the clip's, over those pauses that are long enough to have such a time. Then, for each
 strength, the mean r of the lip gap and of the mouth's width, in how many clips the gap's r rises, and PhoneLip at 30
-frames a second: closures, and how much of the labelled pauses the mouth is at rest, which is what the layer gives up. `left out` is r
-where each clip takes the strength that serves the clips of the other people best.
+frames a second: closures, and how much of the labelled pauses the mouth is at rest, which is what the layer gives up.
+`left out` is r where each clip takes the strength that serves the clips of the other people best.
 """
 
 import argparse
