@@ -117,7 +117,7 @@ CROWD = {
         "use": "38 minutes of real English speech by more than 50 people each, at their own microphones"},
     "crowd_librispeech": {
         "name": "LibriSpeech (Panayotov et al. 2015, from LibriVox), test-clean and half of dev-clean",
-        "licence": "CC-BY-4.0", "use": "6 hours of real English speech by 58 readers"},
+        "licence": "CC-BY-4.0", "use": "5.5 hours of real English speech by 58 readers"},
     "crowd_readers": {
         "name": "LibriSpeech, 351 sentences of other readers, in resemble-ai/Resemblyzer", "licence": "CC-BY-4.0",
         "use": "1.1 hours of real English speech by 261 readers, phones as the networks before heard them"},
