@@ -1,8 +1,9 @@
-"""Draw the pictures of the README: frames of examples/hello.wav above its waveform.
+"""Draw pictures of the docs: frames of examples/hello.wav above its waveform, and lips before speech.
 
     python scripts/make_pictures.py
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 # Seconds into hello.wav: I, aM, Face, vOIce, mOre; by the times flite -psdur prints.
 MOMENTS_S = (0.98, 1.19, 1.31, 3.33, 6.10)
 TILE, WAVE = 256, 64
+# A pause of hallo.wav and the word after it, every 67 ms.
+PAUSE_S = np.arange(12) / 15 + 2.5
 INK, LIGHT = np.array([214, 160, 130]), np.array([104, 111, 122])
 
 
@@ -30,14 +33,27 @@ def waveform(audio, width):
     return np.where(shown[..., None], color, 255).astype(np.uint8)
 
 
+def breath():
+    """(h, w, 3) uint8, the lower face before and in a word of hallo.wav: without breath above, with it below."""
+    rows = []
+    for strength in (0.0, 1.0):
+        motion = personare.animate(ROOT / "examples" / "hallo.wav", layers=replace(personare.STILL, breath=strength))
+        frames = [round(moment * motion.fps) for moment in PAUSE_S]
+        faces = [next(personare.render(motion.frames(i, i + 1), size=TILE)) for i in frames]
+        rows.append(np.concatenate([face[TILE // 2:TILE * 7 // 8, TILE * 5 // 16:TILE * 11 // 16] for face in faces],
+                                   axis=1))
+    return np.concatenate(rows)
+
+
 def main():
-    """Write docs/images/hello.png."""
+    """Write docs/images/hello.png and breath.png."""
     audio = personare.load(ROOT / "examples" / "hello.wav")
     motion = personare.animate(audio)
     frames = [round(moment * motion.fps) for moment in MOMENTS_S]
     tiles = [next(personare.render(motion.frames(i, i + 1), size=TILE)) for i in frames]
     picture = np.concatenate([np.concatenate(tiles, axis=1), waveform(audio, TILE * len(tiles))])
     (ROOT / "docs" / "images" / "hello.png").write_bytes(png(picture))
+    (ROOT / "docs" / "images" / "breath.png").write_bytes(png(breath()))
 
 
 if __name__ == "__main__":
