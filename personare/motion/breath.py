@@ -1,7 +1,7 @@
 """Lips that part before speech: people breathe in and get ready before their voice begins.
 
-In tracked film (`benchmarks/vox_breath.py`) lips are 0.5 to 0.7 cm apart from 0.4 s before a voice sets in after a
-pause, in short pauses all the way through, while a mouth that follows the sound alone is shut until it does. Animators
+In tracked film (`benchmarks/vox_breath.py`) lips are 0.6 to 0.7 cm apart for half a second before they speak after a
+pause, in short pauses all the way through, while a mouth that follows the sound alone is shut until then. Animators
 know this as anticipation. Lips still meet for a first p, b or m, and a mouth that will not speak soon stays closed.
 """
 

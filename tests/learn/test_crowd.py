@@ -4,6 +4,7 @@ import shutil
 import sys
 from itertools import pairwise, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ pytest.importorskip("soundfile", reason="needs soundfile, of the extra test")
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 if not SCRIPTS.is_dir():
     pytest.skip("scripts are not part of an installed package", allow_module_level=True)
-sys.path[:0] = [str(SCRIPTS / "vox")]
+sys.path[:0] = [str(SCRIPTS / "vox"), str(SCRIPTS)]
 import crowd  # noqa: E402
+import train_vox  # noqa: E402
 
 
 def worth(segments, scores, usual):
@@ -68,6 +70,21 @@ def test_bigrams_give_shares_that_add_up_to_one():
 def test_unknown_words_are_pronounced_with_the_aligners_phones():
     assert crowd.pronounced("kaliko") == "K AE L IY K OW"
     assert "AX" not in crowd.pronounced("brion's").split()
+
+
+def test_cards_name_the_crowd_where_it_was_heard(tmp_path):
+    def named(start):
+        options = SimpleNamespace(work=tmp_path, start=start)
+        return [source["name"] for source in train_vox.sources_of(options)]
+
+    (tmp_path / "shards").mkdir()
+    alone = named(None)
+    assert not any("LibriSpeech" in name or "Picovoice" in name for name in alone)
+    (tmp_path / "shards" / "crowd_commands.npz").touch()
+    assert named(None) == [*alone, train_vox.CROWD["crowd_commands"]["name"]]
+    # What the shipped networks heard is named whatever is there now.
+    shipped = named(SCRIPTS.parent / "personare" / "builtin")
+    assert shipped == [*alone, *(source["name"] for source in train_vox.CROWD.values())]
 
 
 def test_sentences_of_librispeech_are_found_in_any_set(tmp_path):
