@@ -10,6 +10,7 @@ before you show them to others.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def square(picture, size):
 
 def driven(audio, options, fps):
     """Motion of the sound."""
-    layers = personare.STILL if options.still else personare.Layers(seed=options.seed)
+    layers = replace(personare.STILL if options.still else personare.Layers(seed=options.seed), breath=options.breath)
     return personare.animate(audio, model=options.model, fps=fps, layers=layers, emotion=options.emotion,
                              articulation=options.articulation)
 
@@ -111,6 +112,7 @@ def main():
     options.add_argument("--still", action="store_true", help="lips only")
     options.add_argument("--emotion")
     options.add_argument("--articulation", type=float, default=1.0)
+    options.add_argument("--breath", type=float, default=0.0, help="how far lips part before speech")
     options.add_argument("--at", help="seconds of a strip, such as 0.5,0.6,0.7")
     options.add_argument("--alone", action="store_true", help="a strip without the film")
     options.add_argument("--from", dest="start", type=float, default=0.5)
