@@ -1,6 +1,5 @@
 """`personare animate`: sound in, video, rig animation or curves out."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -75,11 +74,11 @@ def animate(
     """Animate speech: sound in, video, rig animation or curves out."""
     from personare.api import open_portrait
     from personare.motion.emotion import emotion_of
-    from personare.motion.layers import STILL, Layers
+    from personare.motion.layers import layers_of
 
     feeling = emotion_of(emotion)
-    layers = Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, breath=breath, seed=seed)
-    layers = replace(STILL, breath=breath) if still else layers
+    layers = layers_of(still=still, blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, breath=breath,
+                       seed=seed)
     formats, pixels = parse_formats(format, output), parse_size(size)
     targets = plan_outputs(sounds, output, formats)
     report, failed = Report(Mode.of(quiet=quiet, json_lines=json_progress)), 0

@@ -1,6 +1,5 @@
 """`personare live`: sound that is being spoken, into an engine or avatar."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -76,10 +75,10 @@ def live(
     from personare.live.show import Show
     from personare.live.sinks import open_sink
     from personare.live.sources import open_source
-    from personare.motion.layers import STILL, Layers
+    from personare.motion.layers import layers_of
 
-    layers = Layers(blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, breath=breath, seed=seed)
-    layers = replace(STILL, breath=breath) if still else layers
+    layers = layers_of(still=still, blink=blink, gaze=gaze, head=head, brows=brows, loudness=loudness, breath=breath,
+                       seed=seed)
     report = Report(Mode.of(quiet=quiet, json_lines=json_progress))
     delay = delay_of(audio_delay)
     sinks = [open_sink(text, fps=fps) for text in to or ["livelink://127.0.0.1"]]

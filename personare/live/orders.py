@@ -3,7 +3,7 @@
 Nothing that a client says becomes a path: models, faces and styles are names, of the registry and of the model.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Literal, get_type_hints
 
@@ -13,7 +13,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 from personare import registry
 from personare.errors import InputError
 from personare.motion.emotion import emotion_of
-from personare.motion.layers import STILL, Layers
+from personare.motion.layers import layers_of
 from personare.motion.strengths import Strengths
 from personare.spaces import unknown_name
 
@@ -56,9 +56,8 @@ class Manner:
         Raises:
             InputError: no emotion has that name.
         """
-        layers = Layers(blink=self.blink, gaze=self.gaze, head=self.head, brows=self.brows, loudness=self.loudness,
-                        breath=self.breath, seed=self.seed)
-        layers = replace(STILL, breath=self.breath) if self.still else layers
+        layers = layers_of(still=self.still, blink=self.blink, gaze=self.gaze, head=self.head, brows=self.brows,
+                           loudness=self.loudness, breath=self.breath, seed=self.seed)
         return {"fps": self.fps, "layers": layers, "emotion": emotion_of(self.emotion),
                 "articulation": self.articulation, "style": self.style,
                 "strengths": Strengths(self.lips, self.upper_face, self.smoothing)}

@@ -79,6 +79,12 @@ class Layers:
 STILL = Layers(blink=0, gaze=0, head=0, brows=0, loudness=0)
 
 
+def layers_of(*, still=False, **strengths):
+    """Layers of these strengths; still is lips alone, of which breath is a part where it is asked for."""
+    layers = Layers(**strengths)
+    return replace(STILL, breath=layers.breath) if still else layers
+
+
 class LayerStream:
     """Adds articulation, emotion and layers to consecutive chunks of one motion.
 
