@@ -19,7 +19,7 @@ from personare.audio.load import load
 from personare.audio.resampling import resample
 from personare.motion.codes import code_names, codes_of
 from personare.motion.facetalk import open_facetalk
-from personare.motion.performance import joined
+from personare.motion.pieces import joined
 
 RATE_HZ, SEEDS = 16000, 5
 NAMES = code_names("arkit-52", head=True)

@@ -22,7 +22,8 @@ import numpy as np
 import personare
 from personare.live.show import Show
 from personare.live.sinks import open_sink
-from personare.motion.performance import Performance, joined, open_method
+from personare.motion.performance import Performance, open_method
+from personare.motion.pieces import joined
 
 HELLO = Path(__file__).parents[1] / "examples/hello.wav"
 RESTARTS = 20

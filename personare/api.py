@@ -9,7 +9,8 @@ from personare import registry
 from personare.assets import user_path
 from personare.errors import InputError
 from personare.motion.layers import STILL
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 from personare.motion.retarget import can_convert
 from personare.people import open_photo, open_portrait, speak, without_sound  # noqa: F401  part of the main path
 from personare.spaces import ARKIT_52, unknown_name

@@ -6,7 +6,8 @@ from personare.arrays import correlations
 from personare.audio.front_ends import features_of, open_front_end
 from personare.audio.load import load
 from personare.motion.layers import STILL
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 from personare.motion.retarget import can_convert, convert
 from personare.spaces import ARKIT_52
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from personare.motion.checks import warnings_of
 from personare.motion.layers import STILL
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 
 # Lags looked at, the rate they are looked at with, and how far two ends of a clip may differ.
 FARTHEST_S, RATE_HZ, DRIFT_MS, LAG_MS = 0.4, 60.0, 50.0, 60.0

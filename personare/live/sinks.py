@@ -14,7 +14,7 @@ from personare.errors import InputError, MissingExtra
 from personare.live import packets
 from personare.live.asked import Control, IFacialMocapPhone
 from personare.live.speakers import Loudspeaker, TcpSound
-from personare.motion.performance import joined
+from personare.motion.pieces import joined
 from personare.motion.retarget import convert
 
 # A device id of 36 characters, as the app's: public readers take that length for granted.

@@ -131,7 +131,8 @@ def heard_gap(audio):
     """
     from personare.motion.layers import STILL
     from personare.motion.mouth import measures_cm
-    from personare.motion.performance import Performance, joined
+    from personare.motion.performance import Performance
+    from personare.motion.pieces import joined
 
     performance = Performance("vox", from_hz=audio.rate_hz, fps=RATE_HZ, layers=STILL)
     motion = joined([performance.push(audio.samples), performance.finish()])

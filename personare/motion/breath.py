@@ -11,6 +11,7 @@ import numpy as np
 
 from personare.motion.articulation import lip_gap_cm
 from personare.motion.mouth import REST_CM, UNIT_CM
+from personare.motion.pieces import joined
 from personare.spaces import ARKIT_52
 
 # How far lips part at strength 1, how long before speech they begin to, and how quickly they do and let go again.
@@ -58,8 +59,8 @@ class BreathStream:
         if not self._after or not len(motion):
             return motion
         if self._kept is None:
-            self._kept = _repeated(motion.frames(0, 1), self._before)
-        self._kept = _joined(self._kept, motion)
+            self._kept = joined([motion.frames(0, 1)] * self._before)
+        self._kept = joined([self._kept, motion])
         return self._take()
 
     def finish(self):
@@ -67,7 +68,7 @@ class BreathStream:
         if self._kept is None:
             return None
         silence = replace(self._kept, values=np.zeros_like(self._kept.values)).frames(0, 1)
-        self._kept = _joined(self._kept, _repeated(silence, self._after))
+        self._kept = joined([self._kept, *[silence] * self._after])
         return self._take()
 
     def _take(self):
@@ -127,14 +128,3 @@ def _contact(motion):
 
 def _eased(share):
     return share * share * (3 - 2 * share)
-
-
-def _repeated(frame, count):
-    """So many copies of one frame."""
-    pose = None if frame.head_pose is None else np.repeat(frame.head_pose, count, axis=0)
-    return replace(frame, values=np.repeat(frame.values, count, axis=0), head_pose=pose)
-
-
-def _joined(one, other):
-    pose = None if other.head_pose is None else np.concatenate([one.head_pose, other.head_pose])
-    return replace(one, values=np.concatenate([one.values, other.values]), head_pose=pose)

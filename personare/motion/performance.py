@@ -3,11 +3,8 @@
 This is all that happens between a file and its motion, and between a microphone and an engine: the same numbers.
 """
 
-from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-
-import numpy as np
 
 from personare import registry
 from personare.arrays import checked_number
@@ -16,6 +13,7 @@ from personare.errors import InputError
 from personare.motion.breath import BreathStream
 from personare.motion.brought import scaled, without
 from personare.motion.layers import Layers, LayerStream
+from personare.motion.pieces import joined
 from personare.motion.strengths import SmoothStream, Strengths, with_strengths
 from personare.store import CARD, read_bundle
 
@@ -127,11 +125,3 @@ def _as_style(style):
 def _said(style):
     """A style in a message: its name, or what it is."""
     return repr(style)[:60] if isinstance(style, str) else "a take or a code"
-
-
-def joined(pieces):
-    """Consecutive pieces of one motion as one Motion; empty ones count for nothing."""
-    full = [piece for piece in pieces if len(piece)] or pieces[:1]
-    poses = [piece.head_pose for piece in full]
-    return replace(full[0], values=np.concatenate([piece.values for piece in full]),
-                   head_pose=None if poses[0] is None else np.concatenate(poses))

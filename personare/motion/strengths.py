@@ -16,6 +16,7 @@ import numpy as np
 
 from personare.errors import InputError
 from personare.motion.articulation import MOUTH, TOUCHING_CM, articulate, lip_gap_cm
+from personare.motion.pieces import joined
 from personare.motion.retarget import can_convert, convert
 from personare.spaces import ARKIT_52
 from personare.types import Motion
@@ -180,8 +181,8 @@ class SmoothStream:
             return motion
         if self._kept is None:
             self._kept = motion.frames(0, 0)
-            motion = _joined(*[motion.frames(0, 1)] * self._half, motion)
-        self._kept = _joined(self._kept, motion)
+            motion = joined([*[motion.frames(0, 1)] * self._half, motion])
+        self._kept = joined([self._kept, motion])
         return self._take()
 
     def finish(self):
@@ -189,7 +190,7 @@ class SmoothStream:
         if self._kept is None or not self._half:
             return None
         last = self._kept.frames(len(self._kept) - 1, len(self._kept))
-        self._kept = _joined(self._kept, *[last] * self._half)
+        self._kept = joined([self._kept, *[last] * self._half])
         return self._take()
 
     def _take(self):
@@ -213,9 +214,3 @@ def _closed(given, smooth):
     touching = (1 - free * free * (3 - 2 * free))[:, None]
     smooth[:, parts.lips] += touching * (given.values[:, parts.lips] - smooth[:, parts.lips])
     return smooth
-
-
-def _joined(*pieces):
-    poses = [piece.head_pose for piece in pieces]
-    return replace(pieces[-1], values=np.concatenate([piece.values for piece in pieces]),
-                   head_pose=None if any(pose is None for pose in poses) else np.concatenate(poses))

@@ -18,7 +18,8 @@ from personare.errors import InputError
 from personare.motion.adapt import Adapter, read_adapter
 from personare.motion.articulation import articulate, checked_articulation, lip_gap_cm
 from personare.motion.layers import STILL
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 from personare.motion.strengths import SmoothStream, Strengths, with_strengths
 from personare.spaces import ARKIT_52, Space, sound_columns
 from personare.types import Audio, Motion

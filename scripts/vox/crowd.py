@@ -21,6 +21,7 @@ import argparse
 import json
 import math
 import re
+import shutil
 import subprocess
 import tempfile
 from collections import Counter
@@ -121,6 +122,8 @@ def words(folder):
 
 def pronounced(word):
     """Phones of a word in ARPABET, as flite says it, with a space between; empty where it says nothing."""
+    if shutil.which("flite") is None:
+        raise SystemExit("flite: no such command; it pronounces words that no dictionary has, Debian's package flite")
     said = subprocess.run(["flite", "-t", word, "-ps", "-o", "none"], capture_output=True, text=True, check=True).stdout
     # The aligner's phones have no schwa.
     return " ".join(phone.upper().replace("AX", "AH") for phone in said.split() if phone != "pau")

@@ -14,7 +14,8 @@ from personare.cli.serve import known_share, maker
 from personare.errors import AssetError, InputError
 from personare.export.wav import write_wav
 from personare.live.voices import Host
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 from personare.spaces import NVP_76
 from personare.types import Audio, Motion
 

@@ -5,7 +5,8 @@ import pytest
 
 import personare
 from personare.live.show import Show
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 
 
 class Burst:

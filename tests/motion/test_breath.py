@@ -13,7 +13,8 @@ from personare.motion.articulation import lip_gap_cm
 from personare.motion.breath import FALL_S, LEAD_S, PART_CM, RISE_S, WITHIN_S, BreathStream
 from personare.motion.layers import STILL
 from personare.motion.mouth import REST_CM
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 from personare.motion.strengths import Strengths
 from personare.spaces import A2F_68, ARKIT_52, FACEGOOD_116
 from personare.types import Motion

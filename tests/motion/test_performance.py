@@ -5,7 +5,8 @@ import pytest
 
 import personare
 from personare.errors import InputError
-from personare.motion.performance import Performance, joined, open_method
+from personare.motion.performance import Performance, open_method
+from personare.motion.pieces import joined
 
 
 @pytest.mark.parametrize("size", [160, 1234, 100_000])

@@ -10,7 +10,8 @@ from personare.errors import InputError
 from personare.motion.articulation import lip_gap_cm
 from personare.motion.layers import STILL
 from personare.motion.mouth import REST_CM, measures_cm
-from personare.motion.performance import Performance, joined
+from personare.motion.performance import Performance
+from personare.motion.pieces import joined
 from personare.motion.strengths import SmoothStream, Strengths, parts_of, with_strengths
 from personare.spaces import ARKIT_52, SPACES, Space, numbered, space_named
 from personare.types import Motion
